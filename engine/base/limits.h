@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What a model file may ask for at most. Real networks stay far below. */
+
+#define NN_LIMIT_FILE_BYTES ((size_t)2 << 30)
+#define NN_LIMIT_TENSOR_BYTES ((size_t)1 << 30)
+#define NN_LIMIT_ARENA_BYTES ((size_t)2 << 30)
+#define NN_LIMIT_NODES 100000
+#define NN_LIMIT_VALUES 400000
+#define NN_LIMIT_NODE_INPUTS 4096
+#define NN_LIMIT_ATTRIBUTES 64
+#define NN_LIMIT_NAME_BYTES 4096
+#define NN_LIMIT_SUBGRAPH_DEPTH 8
+#define NN_LIMIT_THREADS 64

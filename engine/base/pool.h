@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The thread pool: fork-join over tiles that workers take one by one. */
+
+#include "nn.h"
+
+typedef struct NnPool NnPool;
+
+/* Called once for each tile, on some worker (0 is the caller). */
+typedef void (*NnTileFunc)(void *argument, size_t tile, unsigned worker);
+
+/* `threads` counts the caller: 1 starts no thread. -EINVAL, -ENOMEM, -EAGAIN. */
+NN_MUST_CHECK int nn_pool_new(unsigned threads, NnPool **ret_pool);
+NnPool *nn_pool_free(NnPool *pool);
+unsigned nn_pool_threads(const NnPool *pool);
+
+/* Calls `func` for tile 0…n_tiles-1 and returns when all are done. Neither
+ * allocates nor fails. With a NULL pool, or from inside a tile, the caller does
+ * them all. */
+void nn_pool_run(NnPool *pool, size_t n_tiles, NnTileFunc func, void *argument);
+
+/* Between begin and end workers spin for the next loop instead of sleeping, and
+ * no other thread's loops run: one inference. */
+void nn_pool_begin(NnPool *pool);
+void nn_pool_end(NnPool *pool);

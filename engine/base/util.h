@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Cleanup attributes, checked arithmetic, errors: what every file leans on. */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nn.h"
+
+#define _cleanup_(f) __attribute__((cleanup(f)))
+#define NN_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+
+#define NN_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define NN_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define NN_MAX(a, b) ((a) > (b) ? (a) : (b))
+
+/* Hands a pointer on and forgets it, so that cleanup does not free it. */
+#define NN_TAKE(p)                   \
+    ({                               \
+        __typeof__(p) _taken = (p);  \
+        (p) = NULL;                  \
+        _taken;                      \
+    })
+
+/* Defines NAME##p, which frees what a cleanup variable points at. */
+#define NN_DEFINE_CLEANUP(type, name)        \
+    static inline void name##p(type **p)     \
+    {                                        \
+        if (*p)                              \
+            name(*p);                        \
+    }
+
+static inline void nn_freep(void *p)
+{
+    free(*(void **)p);
+}
+#define _cleanup_free_ _cleanup_(nn_freep)
+
+/* Writes a sentence and returns `code`, so that callers can return it. */
+int nn_error_set(NnError *error, int code, const char *format, ...) NN_PRINTF(3, 4);
+
+/* Puts "prefix: " before the sentence that is already there; returns `code`. */
+int nn_error_prefix(NnError *error, int code, const char *format, ...) NN_PRINTF(3, 4);
+
+/* 0, or -E2BIG where the result does not fit. */
+static inline int nn_mul_size(size_t a, size_t b, size_t *ret)
+{
+    return __builtin_mul_overflow(a, b, ret) ? -E2BIG : 0;
+}
+
+static inline int nn_add_size(size_t a, size_t b, size_t *ret)
+{
+    return __builtin_add_overflow(a, b, ret) ? -E2BIG : 0;
+}
+
+static inline size_t nn_align_up(size_t n, size_t alignment)
+{
+    return (n + alignment - 1) / alignment * alignment;
+}
+
+static inline int64_t nn_div_up(int64_t n, int64_t d)
+{
+    return (n + d - 1) / d;
+}
+
+/* 64-byte aligned, not initialised; free() frees it. NULL when there is none. */
+void *nn_aligned_alloc(size_t bytes);

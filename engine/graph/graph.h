@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The network between import and program: values and nodes. Nodes stand in
+ * topological order; a value has one producer at most. */
+
+#include "base/util.h"
+
+typedef struct NnOp NnOp;
+typedef struct NnGraph NnGraph;
+
+/* Index into NnGraph.values; an absent optional input or output is NN_NO_VALUE. */
+typedef int32_t NnValueId;
+#define NN_NO_VALUE (-1)
+
+typedef enum NnAttributeType {
+    NN_ATTRIBUTE_INT,
+    NN_ATTRIBUTE_FLOAT,
+    NN_ATTRIBUTE_STRING,
+    NN_ATTRIBUTE_TENSOR,
+    NN_ATTRIBUTE_INTS,
+    NN_ATTRIBUTE_FLOATS,
+    NN_ATTRIBUTE_STRINGS,
+    NN_ATTRIBUTE_GRAPH,
+} NnAttributeType;
+
+typedef struct NnAttribute {
+    char *name;
+    NnAttributeType type;
+    int64_t i;
+    float f;
+    char *s;            /* NUL-terminated */
+    size_t n;           /* elements of ints, floats, strings */
+    int64_t *ints;
+    float *floats;
+    char **strings;
+    NnTensor tensor;    /* data owned */
+    NnGraph *graph;
+} NnAttribute;
+
+typedef struct NnValue {
+    char *name;
+    NnTensor tensor;    /* dims: exact, or the most they can be when `dynamic` */
+    bool inferred;      /* tensor is filled */
+    bool constant;      /* tensor.data holds the value */
+    bool owned;         /* tensor.data is freed with the value */
+    bool dynamic;       /* true dims are known only while running */
+    bool input;
+    bool output;
+} NnValue;
+
+typedef struct NnNode {
+    char *name;
+    char *op_type;
+    char *domain;       /* "" is ai.onnx */
+    int opset;          /* of its domain */
+    NnAttribute *attributes;
+    size_t n_attributes;
+    NnValueId *inputs;
+    size_t n_inputs;
+    NnValueId *outputs;
+    size_t n_outputs;
+    const NnOp *op;     /* NULL until resolved */
+    void *params;       /* op->params_bytes, filled by op->prepare */
+    bool removed;       /* by a pass; swept by nn_graph_compact() */
+} NnNode;
+
+typedef struct NnMetadata {
+    char *key;
+    char *value;
+} NnMetadata;
+
+struct NnGraph {
+    char *name;
+    NnValue *values;
+    size_t n_values, values_capacity;
+    NnNode *nodes;
+    size_t n_nodes, nodes_capacity;
+    NnValueId *inputs;
+    size_t n_inputs;
+    NnValueId *outputs;
+    size_t n_outputs;
+    NnMetadata *metadata;
+    size_t n_metadata;
+};
+
+NN_MUST_CHECK int nn_graph_new(NnGraph **ret_graph);
+NnGraph *nn_graph_free(NnGraph *graph);
+NN_DEFINE_CLEANUP(NnGraph, nn_graph_free)
+
+/* Appends. `name` is copied; pointers into values and nodes become stale. */
+NN_MUST_CHECK int nn_graph_add_value(NnGraph *graph, const char *name, NnValueId *ret_id);
+NN_MUST_CHECK int nn_graph_add_node(NnGraph *graph, NnNode **ret_node);
+
+/* Makes a value constant. Takes `data` (malloc'd) over on success. */
+void nn_value_set_constant(NnValue *value, const NnTensor *tensor, bool owned);
+
+/* Sweeps removed nodes and nodes whose outputs nobody needs. */
+void nn_graph_compact(NnGraph *graph);
+
+/* Structure: ids in range, one producer, producers before consumers, outputs
+ * produced. The sentence names the node. */
+NN_MUST_CHECK int nn_graph_verify(const NnGraph *graph, NnError *error);
+
+/* Nodes of the graph that read a value, counting a node once for each read, and
+ * one more for a graph output. */
+size_t nn_graph_uses(const NnGraph *graph, NnValueId value);
+
+/* The node that makes a value, or NULL. */
+NnNode *nn_graph_producer(NnGraph *graph, NnValueId value);
+
+/* All readers of `from`, graph outputs too, read `to`. */
+void nn_graph_replace_uses(NnGraph *graph, NnValueId from, NnValueId to);
+
+/* Frees what an attribute owns. */
+void nn_attribute_clear(NnAttribute *attribute);
+
+/* NULL when the node has none of that name. */
+const NnAttribute *nn_node_attribute(const NnNode *node, const char *name);
+
+/* The attribute, or the default when absent; -EBADMSG when of another type. */
+NN_MUST_CHECK int nn_node_int(const NnNode *node, const char *name, int64_t fallback, int64_t *ret,
+                              NnError *error);
+NN_MUST_CHECK int nn_node_float(const NnNode *node, const char *name, float fallback, float *ret,
+                                NnError *error);
+NN_MUST_CHECK int nn_node_string(const NnNode *node, const char *name, const char *fallback,
+                                 const char **ret, NnError *error);
+/* `ret_n` is 0 and `ret` untouched when absent. -E2BIG: more than `max`. */
+NN_MUST_CHECK int nn_node_ints(const NnNode *node, const char *name, int64_t *ret, size_t max,
+                               size_t *ret_n, NnError *error);
+
+/* Bytes of a tensor; -EBADMSG for a negative dim, -E2BIG over the limit. */
+NN_MUST_CHECK int nn_tensor_bytes(const NnTensor *tensor, size_t *ret_bytes);
+
+bool nn_tensor_same_shape(const NnTensor *a, const NnTensor *b);
+
+/* "1×3×640×640", "scalar", for messages. Returns `buffer`. */
+const char *nn_tensor_shape_string(const NnTensor *tensor, char *buffer, size_t n);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* One operator = one file in engine/ops/, which defines one or several NnOp
+ * (several where one implementation serves a family, such as Add and Mul) and
+ * is listed in ops.inc. */
+
+#include "base/pool.h"
+#include "graph/graph.h"
+
+typedef struct NnKernels NnKernels;
+
+/* What an operator is called with. in[i] is NULL for an absent optional input,
+ * out[i] for an output that nobody reads. */
+typedef struct NnCall {
+    const NnNode *node;         /* for messages; params are in `params` */
+    const void *params;
+    const void *state;          /* what create made; NULL without create */
+    const NnTensor *const *in;
+    size_t n_in;
+    NnTensor *const *out;
+    size_t n_out;
+    void *scratch;              /* 64-byte aligned, op->scratch bytes; run only */
+    NnPool *pool;               /* may be NULL: one thread */
+    const NnKernels *kernels;   /* of the context; run and create only */
+    NnError *error;
+} NnCall;
+
+typedef enum NnOpFlags {
+    NN_OP_VIEW = 1 << 0,        /* output 0 has the bytes of input 0 with another shape or name:
+                                   the planner lets both share memory; run copies only when
+                                   in[0]->data != out[0]->data */
+    NN_OP_DYNAMIC = 1 << 1,     /* infer gives the largest dims, run sets the true ones */
+    NN_OP_NO_FOLD = 1 << 2,     /* never evaluated at load */
+    NN_OP_IN_PLACE = 1 << 3,    /* output 0 may be input 0's memory when that dies here and has
+                                   the same dtype and dims */
+} NnOpFlags;
+
+struct NnOp {
+    const char *type;           /* "Conv" */
+    const char *domain;         /* "" is ai.onnx */
+    int since;                  /* oldest opset it does; newest is the importer's limit */
+    size_t min_inputs, max_inputs;
+    size_t max_outputs;
+    unsigned flags;
+    size_t params_bytes;
+
+    /* Reads the node's attributes into params (zeroed before), checks them.
+     * -EBADMSG, -ENOTSUP with a sentence; the caller adds node and operator. */
+    int (*prepare)(const NnNode *node, void *params, NnError *error);
+
+    /* Sets dtype, rank and dims of every output from those of the inputs.
+     * in[i]->data is set where the value is known. Called at load, and again
+     * while running when an input's true dims are known only then: it must not
+     * allocate. -EBADMSG: the inputs do not fit each other. -ENOTSUP: it needs
+     * the value of an input that is not constant, or a dtype it does not do. */
+    int (*infer)(const NnCall *call);
+
+    /* Optional. Packs constant inputs once, at load. */
+    int (*create)(const NnCall *call, void **ret_state);
+    void (*destroy)(void *state);
+
+    /* Optional. Bytes of scratch for these dims, for all threads together. */
+    size_t (*scratch)(const NnCall *call);
+
+    /* Fills out[i]->data. Never fails for valid dims but with -EDOM for values
+     * the operator forbids. */
+    int (*run)(const NnCall *call);
+
+    /* Optional. Floating-point operations for these dims. */
+    uint64_t (*flops)(const NnCall *call);
+};
+
+/* NULL when there is none. */
+const NnOp *nn_op_find(const char *domain, const char *type);
+
+/* The list, for inspect and tests. Returns NULL past the end. */
+const NnOp *nn_op_at(size_t index);
+
+/* Activations that Conv and other producers apply themselves. */
+typedef enum NnActivationKind {
+    NN_ACTIVATION_NONE,
+    NN_ACTIVATION_RELU,
+    NN_ACTIVATION_LEAKY_RELU,   /* alpha */
+    NN_ACTIVATION_SILU,
+    NN_ACTIVATION_SIGMOID,
+    NN_ACTIVATION_HARD_SWISH,
+    NN_ACTIVATION_CLIP,         /* low, high */
+    _NN_ACTIVATION_MAX,
+} NnActivationKind;
+
+typedef struct NnActivation {
+    NnActivationKind kind;
+    float alpha;
+    float low, high;
+} NnActivation;
+
+/* Params that passes read and write. Conv: inputs X, W, optional B. */
+typedef struct NnConvParams {
+    int64_t kernel[2], strides[2], dilations[2];
+    int64_t pads[4];            /* top, left, bottom, right; resolved by infer from auto_pad */
+    int64_t group;
+    int auto_pad;               /* 0 NOTSET, 1 SAME_UPPER, 2 SAME_LOWER, 3 VALID */
+    int spatial;                /* spatial dimensions the attributes speak of, 0: from the weight */
+    NnActivation activation;
+    bool residual;              /* input 3 is added before the activation */
+} NnConvParams;
+
+typedef struct NnBatchNormParams {
+    float epsilon;
+} NnBatchNormParams;
+
+typedef struct NnLeakyReluParams {
+    float alpha;
+} NnLeakyReluParams;
+
+extern const NnOp nn_op_conv, nn_op_batch_normalization, nn_op_relu, nn_op_leaky_relu, nn_op_sigmoid,
+    nn_op_mul, nn_op_add, nn_op_identity, nn_op_constant, nn_op_silu, nn_op_clip, nn_op_hard_swish;
