@@ -21,7 +21,6 @@ typedef enum NnAttributeType {
     NN_ATTRIBUTE_INTS,
     NN_ATTRIBUTE_FLOATS,
     NN_ATTRIBUTE_STRINGS,
-    NN_ATTRIBUTE_GRAPH,
 } NnAttributeType;
 
 typedef struct NnAttribute {
@@ -35,7 +34,6 @@ typedef struct NnAttribute {
     float *floats;
     char **strings;
     NnTensor tensor;    /* data owned */
-    NnGraph *graph;
 } NnAttribute;
 
 typedef struct NnValue {
@@ -95,6 +93,10 @@ NN_MUST_CHECK int nn_graph_add_node(NnGraph *graph, NnNode **ret_node);
 /* Makes a value constant. Takes `data` (malloc'd) over on success. */
 void nn_value_set_constant(NnValue *value, const NnTensor *tensor, bool owned);
 
+/* Adds a constant of its own. Takes `tensor->data` (malloc'd) over on success. */
+NN_MUST_CHECK int nn_graph_add_constant(NnGraph *graph, const char *name, const NnTensor *tensor,
+                                        NnValueId *ret_id);
+
 /* Sweeps removed nodes and nodes whose outputs nobody needs. */
 void nn_graph_compact(NnGraph *graph);
 
@@ -102,15 +104,17 @@ void nn_graph_compact(NnGraph *graph);
  * produced. The sentence names the node. */
 NN_MUST_CHECK int nn_graph_verify(const NnGraph *graph, NnError *error);
 
-/* Nodes of the graph that read a value, counting a node once for each read, and
- * one more for a graph output. */
-size_t nn_graph_uses(const NnGraph *graph, NnValueId value);
+/* Who makes and how often is read each value, as of when it was taken. */
+typedef struct NnGraphIndex {
+    int32_t *producer;  /* node of a value, or -1 */
+    uint32_t *uses;     /* reads by nodes, and one more for each graph output */
+} NnGraphIndex;
 
-/* The node that makes a value, or NULL. */
-NnNode *nn_graph_producer(NnGraph *graph, NnValueId value);
+NN_MUST_CHECK int nn_graph_index(const NnGraph *graph, NnGraphIndex *ret_index);
+void nn_graph_index_clear(NnGraphIndex *index);
 
-/* All readers of `from`, graph outputs too, read `to`. */
-void nn_graph_replace_uses(NnGraph *graph, NnValueId from, NnValueId to);
+/* All readers of a value v, graph outputs too, read map[v]. */
+void nn_graph_apply_map(NnGraph *graph, const NnValueId *map);
 
 /* Frees what an attribute owns. */
 void nn_attribute_clear(NnAttribute *attribute);

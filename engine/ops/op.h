@@ -34,6 +34,7 @@ typedef enum NnOpFlags {
     NN_OP_NO_FOLD = 1 << 2,     /* never evaluated at load */
     NN_OP_IN_PLACE = 1 << 3,    /* output 0 may be input 0's memory when that dies here and has
                                    the same dtype and dims */
+    NN_OP_DIMS_ONLY = 1 << 4,   /* reads the dims of its inputs, never their data: Shape, Size */
 } NnOpFlags;
 
 struct NnOp {

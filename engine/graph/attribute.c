@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "graph/graph.h"
+
+const NnAttribute *nn_node_attribute(const NnNode *node, const char *name)
+{
+    for (size_t i = 0; i < node->n_attributes; i++)
+        if (strcmp(node->attributes[i].name, name) == 0)
+            return &node->attributes[i];
+    return NULL;
+}
+
+/* The attribute when present; -EBADMSG when of another type; NULL when absent. */
+static int find_typed(const NnNode *node, const char *name, NnAttributeType type,
+                      const char *expected, const NnAttribute **ret, NnError *error)
+{
+    const NnAttribute *a = nn_node_attribute(node, name);
+
+    if (a && a->type != type)
+        return nn_error_set(error, -EBADMSG, "attribute '%s' is not %s", name, expected);
+    *ret = a;
+    return 0;
+}
+
+int nn_node_int(const NnNode *node, const char *name, int64_t fallback, int64_t *ret,
+                NnError *error)
+{
+    const NnAttribute *a;
+    int r;
+
+    r = find_typed(node, name, NN_ATTRIBUTE_INT, "an integer", &a, error);
+    if (r < 0)
+        return r;
+    *ret = a ? a->i : fallback;
+    return 0;
+}
+
+int nn_node_float(const NnNode *node, const char *name, float fallback, float *ret, NnError *error)
+{
+    const NnAttribute *a;
+    int r;
+
+    r = find_typed(node, name, NN_ATTRIBUTE_FLOAT, "a number", &a, error);
+    if (r < 0)
+        return r;
+    *ret = a ? a->f : fallback;
+    return 0;
+}
+
+int nn_node_string(const NnNode *node, const char *name, const char *fallback, const char **ret,
+                   NnError *error)
+{
+    const NnAttribute *a;
+    int r;
+
+    r = find_typed(node, name, NN_ATTRIBUTE_STRING, "a string", &a, error);
+    if (r < 0)
+        return r;
+    *ret = a ? a->s : fallback;
+    return 0;
+}
+
+int nn_node_ints(const NnNode *node, const char *name, int64_t *ret, size_t max, size_t *ret_n,
+                 NnError *error)
+{
+    const NnAttribute *a;
+    int r;
+
+    r = find_typed(node, name, NN_ATTRIBUTE_INTS, "a list of integers", &a, error);
+    if (r < 0)
+        return r;
+    if (a && a->n > max)
+        return nn_error_set(error, -E2BIG, "attribute '%s' has %zu values, at most %zu are possible",
+                            name, a->n, max);
+    if (a && a->n)
+        memcpy(ret, a->ints, a->n * sizeof(ret[0]));
+    *ret_n = a ? a->n : 0;
+    return 0;
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "graph/infer.h"
+
+#include "base/limits.h"
+
+int nn_node_error(const NnNode *node, int code, NnError *error)
+{
+    return nn_error_prefix(error, code, "node '%s' (%s, opset %d)", node->name, node->op_type,
+                           node->opset);
+}
+
+int nn_node_set_op(NnNode *node, const NnOp *op)
+{
+    _cleanup_free_ void *params = calloc(1, NN_MAX(op->params_bytes, 1));
+    char *type = strdup(op->type);
+
+    if (!params || !type) {
+        free(type);
+        return -ENOMEM;
+    }
+    free(node->params);
+    free(node->op_type);
+    node->params = NN_TAKE(params);
+    node->op_type = type;
+    node->op = op;
+    return 0;
+}
+
+static int resolve_node(NnNode *node, NnError *error)
+{
+    const NnOp *op = nn_op_find(node->domain, node->op_type);
+
+    if (!op)
+        return nn_error_set(error, -ENOTSUP, "operator %s%s%s is not known", node->domain,
+                            *node->domain ? "." : "", node->op_type);
+    if (node->opset < op->since)
+        return nn_error_set(error, -ENOTSUP, "supported from opset %d on", op->since);
+    if (node->n_inputs < op->min_inputs || node->n_inputs > op->max_inputs)
+        return nn_error_set(error, -EBADMSG, "it has %zu inputs, %zu to %zu were expected",
+                            node->n_inputs, op->min_inputs, op->max_inputs);
+    for (size_t i = 0; i < op->min_inputs; i++)
+        if (node->inputs[i] == NN_NO_VALUE)
+            return nn_error_set(error, -EBADMSG, "input %zu is missing", i);
+    if (node->n_outputs == 0 || node->n_outputs > op->max_outputs)
+        return nn_error_set(error, -EBADMSG, "it has %zu outputs, 1 to %zu were expected",
+                            node->n_outputs, op->max_outputs);
+    node->params = calloc(1, NN_MAX(op->params_bytes, 1));
+    if (!node->params)
+        return nn_error_set(error, -ENOMEM, "out of memory");
+    node->op = op;
+    return op->prepare ? op->prepare(node, node->params, error) : 0;
+}
+
+int nn_graph_resolve(NnGraph *graph, NnError *error)
+{
+    int r;
+
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        if (graph->nodes[i].op)
+            continue;
+        r = resolve_node(&graph->nodes[i], error);
+        if (r < 0)
+            return nn_node_error(&graph->nodes[i], r, error);
+    }
+    return 0;
+}
+
+typedef struct Infer {
+    NnGraph *graph;
+    const NnKernels *kernels;
+    NnError *error;
+    const NnTensor **in;        /* of the node in hand */
+    NnTensor **out;
+    NnTensor *results;
+    size_t folded_bytes;
+} Infer;
+
+static void infer_clear(Infer *infer)
+{
+    free(infer->in);
+    free(infer->out);
+    free(infer->results);
+}
+
+static int infer_init(Infer *infer)
+{
+    size_t n_in = 1, n_out = 1;
+
+    for (size_t i = 0; i < infer->graph->n_nodes; i++) {
+        n_in = NN_MAX(n_in, infer->graph->nodes[i].n_inputs);
+        n_out = NN_MAX(n_out, infer->graph->nodes[i].n_outputs);
+    }
+    infer->in = calloc(n_in, sizeof(infer->in[0]));
+    infer->out = calloc(n_out, sizeof(infer->out[0]));
+    infer->results = calloc(n_out, sizeof(infer->results[0]));
+    return infer->in && infer->out && infer->results ? 0 : -ENOMEM;
+}
+
+static NnCall make_call(Infer *infer, const NnNode *node)
+{
+    for (size_t i = 0; i < node->n_inputs; i++)
+        infer->in[i] = node->inputs[i] == NN_NO_VALUE
+                           ? NULL
+                           : &infer->graph->values[node->inputs[i]].tensor;
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        infer->results[i] = (NnTensor){ 0 };
+        infer->out[i] = node->outputs[i] == NN_NO_VALUE ? NULL : &infer->results[i];
+    }
+    return (NnCall){
+        .node = node,
+        .params = node->params,
+        .in = infer->in,
+        .n_in = node->n_inputs,
+        .out = infer->out,
+        .n_out = node->n_outputs,
+        .kernels = infer->kernels,
+        .error = infer->error,
+    };
+}
+
+/* Runs a node on constants, once. The results' data is malloc'd. */
+static int evaluate(NnCall *call)
+{
+    const NnOp *op = call->node->op;
+    _cleanup_free_ void *scratch = NULL;
+    void *state = NULL;
+    int r = 0;
+
+    if (op->create) {
+        r = op->create(call, &state);
+        if (r < 0)
+            return r;
+        call->state = state;
+    }
+    if (op->scratch) {
+        size_t bytes = op->scratch(call);
+
+        scratch = bytes > NN_LIMIT_ARENA_BYTES ? NULL : nn_aligned_alloc(bytes);
+        if (!scratch)
+            r = nn_error_set(call->error, -ENOMEM, "out of memory for %zu bytes", bytes);
+        call->scratch = scratch;
+    }
+    if (r >= 0)
+        r = op->run(call);
+    if (op->destroy)
+        op->destroy(state);
+    return r;
+}
+
+static bool may_fold(const Infer *infer, const NnNode *node)
+{
+    if (node->op->flags & NN_OP_NO_FOLD)
+        return false;
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        const NnValue *value;
+
+        if (node->inputs[i] == NN_NO_VALUE)
+            continue;
+        value = &infer->graph->values[node->inputs[i]];
+        if (value->dynamic || (!value->constant && !(node->op->flags & NN_OP_DIMS_ONLY)))
+            return false;
+    }
+    return true;
+}
+
+/* Makes the outputs constant. Leaves them to the run when they are too large. */
+static int fold(Infer *infer, NnNode *node, NnCall *call)
+{
+    size_t total = infer->folded_bytes, bytes;
+    int r = 0;
+
+    for (size_t i = 0; i < node->n_outputs; i++)
+        if (infer->out[i]) {
+            r = nn_tensor_bytes(infer->out[i], &bytes);
+            if (r < 0 || nn_add_size(total, bytes, &total) < 0)
+                return -E2BIG;
+        }
+    if (total > NN_LIMIT_FOLDED_BYTES)
+        return 0;
+    for (size_t i = 0; i < node->n_outputs && r >= 0; i++)
+        if (infer->out[i]) {
+            r = nn_tensor_bytes(infer->out[i], &bytes);
+            infer->out[i]->data = nn_aligned_alloc(bytes);
+            if (!infer->out[i]->data)
+                r = nn_error_set(infer->error, -ENOMEM, "out of memory for %zu bytes", bytes);
+        }
+    if (r >= 0)
+        r = evaluate(call);
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        if (!infer->out[i])
+            continue;
+        if (r < 0)
+            free(infer->out[i]->data);
+        else
+            nn_value_set_constant(&infer->graph->values[node->outputs[i]], infer->out[i], true);
+    }
+    infer->folded_bytes = total;
+    node->removed = r >= 0;
+    return r;
+}
+
+static int infer_node(Infer *infer, NnNode *node)
+{
+    NnCall call = make_call(infer, node);
+    bool dynamic = node->op->flags & NN_OP_DYNAMIC;
+    size_t bytes;
+    int r;
+
+    r = node->op->infer(&call);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i] != NN_NO_VALUE)
+            dynamic = dynamic || infer->graph->values[node->inputs[i]].dynamic;
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        NnValue *value;
+
+        if (!infer->out[i])
+            continue;
+        r = nn_tensor_bytes(infer->out[i], &bytes);
+        if (r < 0)
+            return nn_error_set(infer->error, r, "output %zu would be larger than %zu MiB", i,
+                                NN_LIMIT_TENSOR_BYTES >> 20);
+        value = &infer->graph->values[node->outputs[i]];
+        value->tensor = *infer->out[i];
+        value->tensor.data = NULL;
+        value->inferred = true;
+        value->dynamic = dynamic;
+    }
+    return may_fold(infer, node) ? fold(infer, node, &call) : 0;
+}
+
+int nn_graph_infer(NnGraph *graph, const NnKernels *kernels, NnError *error)
+{
+    _cleanup_(infer_clear) Infer infer = { .graph = graph, .kernels = kernels, .error = error };
+    int r;
+
+    r = infer_init(&infer);
+    if (r < 0)
+        return nn_error_set(error, r, "out of memory");
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        NnNode *node = &graph->nodes[i];
+
+        if (node->removed)
+            continue;
+        r = infer_node(&infer, node);
+        if (r < 0)
+            return nn_node_error(node, r, error);
+    }
+    nn_graph_compact(graph);
+    return 0;
+}

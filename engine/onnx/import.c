@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "onnx/import.h"
+
+#include "base/limits.h"
+#include "onnx.pb-c.h"
+#include "onnx/names.h"
+#include "onnx/tensor.h"
+
+typedef struct Import {
+    Onnx__Model *proto;
+    const char *directory;
+    NnGraph *graph;
+    NnNames names;
+    int opset;
+    NnError *error;
+} Import;
+
+/* What unpacking may allocate: honest files need a small multiple of their size. */
+typedef struct Budget {
+    size_t left;
+} Budget;
+
+static void *budget_alloc(void *data, size_t size)
+{
+    Budget *budget = data;
+
+    if (size > budget->left)
+        return NULL;
+    budget->left -= size;
+    return malloc(size);
+}
+
+static void budget_free(void *data, void *p)
+{
+    free(p);
+}
+
+static const char *or_empty(const char *s)
+{
+    return s ? s : "";
+}
+
+static bool is_default_domain(const char *domain)
+{
+    return !domain || !*domain || strcmp(domain, "ai.onnx") == 0;
+}
+
+static int check_name(const char *name, NnError *error)
+{
+    if (strlen(name) > NN_LIMIT_NAME_BYTES)
+        return nn_error_set(error, -E2BIG, "a name is longer than %d bytes", NN_LIMIT_NAME_BYTES);
+    return 0;
+}
+
+static int out_of_memory(int r, NnError *error)
+{
+    if (r == -E2BIG)
+        return nn_error_set(error, r, "it has more than %d values or %d nodes", NN_LIMIT_VALUES,
+                            NN_LIMIT_NODES);
+    return nn_error_set(error, r, "out of memory");
+}
+
+static int import_opset(Import *import)
+{
+    int64_t opset = 1; /* the specification's default where the model states none */
+
+    for (size_t i = 0; i < import->proto->n_opset_import; i++)
+        if (is_default_domain(import->proto->opset_import[i]->domain))
+            opset = import->proto->opset_import[i]->version;
+    if (opset < NN_OPSET_MIN || opset > NN_OPSET_MAX)
+        return nn_error_set(import->error, -ENOTSUP,
+                            "it uses ONNX opset %lld, opsets %d to %d are supported",
+                            (long long)opset, NN_OPSET_MIN, NN_OPSET_MAX);
+    import->opset = (int)opset;
+    return 0;
+}
+
+static int import_metadata(Import *import)
+{
+    size_t n = import->proto->n_metadata_props;
+    NnGraph *graph = import->graph;
+
+    graph->metadata = calloc(NN_MAX(n, 1), sizeof(graph->metadata[0]));
+    if (!graph->metadata)
+        return out_of_memory(-ENOMEM, import->error);
+    for (size_t i = 0; i < n; i++) {
+        NnMetadata *m = &graph->metadata[graph->n_metadata++];
+
+        m->key = strdup(or_empty(import->proto->metadata_props[i]->key));
+        m->value = strdup(or_empty(import->proto->metadata_props[i]->value));
+        if (!m->key || !m->value)
+            return out_of_memory(-ENOMEM, import->error);
+    }
+    return 0;
+}
+
+static int import_initializer(Import *import, Onnx__Tensor *proto)
+{
+    const char *name = or_empty(proto->name);
+    NnTensor tensor;
+    NnValueId id;
+    int r;
+
+    r = check_name(name, import->error);
+    if (r < 0)
+        return r;
+    r = nn_names_get(&import->names, name, &id);
+    if (r < 0)
+        return out_of_memory(r, import->error);
+    if (import->graph->values[id].constant)
+        return nn_error_set(import->error, -EBADMSG, "initialiser '%s' stands there twice", name);
+    r = nn_onnx_tensor(proto, import->directory, &tensor, import->error);
+    if (r < 0)
+        return nn_error_prefix(import->error, r, "initialiser '%s'", name);
+    nn_value_set_constant(&import->graph->values[id], &tensor, true);
+    return 0;
+}
+
+/* Dimensions that are open or named stay -1 until shapes are bound. */
+static int import_type(Import *import, const Onnx__ValueInfo *info, NnTensor *ret)
+{
+    const char *name = or_empty(info->name);
+    const Onnx__TensorType *type;
+    NnTensor tensor = { 0 };
+
+    if (!info->type || !info->type->tensor_type)
+        return nn_error_set(import->error, -ENOTSUP, "input '%s' is not a tensor", name);
+    type = info->type->tensor_type;
+    tensor.dtype = nn_onnx_dtype(type->elem_type);
+    if (tensor.dtype == NN_DTYPE_UNDEFINED)
+        return nn_error_set(import->error, -ENOTSUP, "input '%s': element type %d is not supported",
+                            name, type->elem_type);
+    if (!type->shape)
+        return nn_error_set(import->error, -ENOTSUP, "input '%s' has no shape", name);
+    if (type->shape->n_dim > NN_RANK_MAX)
+        return nn_error_set(import->error, -E2BIG,
+                            "input '%s' has %zu dimensions, at most %d are possible", name,
+                            type->shape->n_dim, NN_RANK_MAX);
+    tensor.rank = (int)type->shape->n_dim;
+    for (int i = 0; i < tensor.rank; i++) {
+        const Onnx__Dimension *dim = type->shape->dim[i];
+
+        tensor.dims[i] = dim->has_dim_value && dim->dim_value >= 0 ? dim->dim_value : -1;
+        if (dim->dim_param && *dim->dim_param)
+            tensor.dims[i] = -1;
+    }
+    *ret = tensor;
+    return 0;
+}
+
+static int import_inputs(Import *import)
+{
+    const Onnx__Graph *proto = import->proto->graph;
+    NnGraph *graph = import->graph;
+    NnValueId id;
+    int r;
+
+    graph->inputs = calloc(NN_MAX(proto->n_input, 1), sizeof(graph->inputs[0]));
+    if (!graph->inputs)
+        return out_of_memory(-ENOMEM, import->error);
+    for (size_t i = 0; i < proto->n_input; i++) {
+        const char *name = or_empty(proto->input[i]->name);
+
+        r = check_name(name, import->error);
+        if (r < 0)
+            return r;
+        r = nn_names_get(&import->names, name, &id);
+        if (r < 0)
+            return out_of_memory(r, import->error);
+        if (graph->values[id].constant) /* IR version 3 lists initialisers here too */
+            continue;
+        if (graph->values[id].input)
+            return nn_error_set(import->error, -EBADMSG, "input '%s' stands there twice", name);
+        r = import_type(import, proto->input[i], &graph->values[id].tensor);
+        if (r < 0)
+            return r;
+        graph->values[id].input = true;
+        graph->inputs[graph->n_inputs++] = id;
+    }
+    return 0;
+}
+
+static int import_outputs(Import *import)
+{
+    const Onnx__Graph *proto = import->proto->graph;
+    NnGraph *graph = import->graph;
+
+    if (proto->n_output == 0)
+        return nn_error_set(import->error, -EBADMSG, "the graph has no outputs");
+    graph->outputs = calloc(proto->n_output, sizeof(graph->outputs[0]));
+    if (!graph->outputs)
+        return out_of_memory(-ENOMEM, import->error);
+    for (size_t i = 0; i < proto->n_output; i++) {
+        const char *name = or_empty(proto->output[i]->name);
+        NnValueId id = nn_names_find(&import->names, name);
+
+        if (id == NN_NO_VALUE)
+            return nn_error_set(import->error, -EBADMSG,
+                                "output '%s' of the graph is made by no node", name);
+        graph->values[id].output = true;
+        graph->outputs[graph->n_outputs++] = id;
+    }
+    return 0;
+}
+
+static char *bytes_to_string(const ProtobufCBinaryData *bytes)
+{
+    char *s = malloc(bytes->len + 1);
+
+    if (!s)
+        return NULL;
+    if (bytes->len)
+        memcpy(s, bytes->data, bytes->len);
+    s[bytes->len] = '\0';
+    return s;
+}
+
+static int import_strings(const Onnx__Attribute *proto, NnAttribute *attribute)
+{
+    attribute->strings = calloc(NN_MAX(proto->n_strings, 1), sizeof(attribute->strings[0]));
+    if (!attribute->strings)
+        return -ENOMEM;
+    for (size_t i = 0; i < proto->n_strings; i++) {
+        attribute->n++;
+        attribute->strings[i] = bytes_to_string(&proto->strings[i]);
+        if (!attribute->strings[i])
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* Files of old writers state no type: then it is the field that is filled. */
+static int attribute_type(const Onnx__Attribute *proto)
+{
+    enum { FLOAT = 1, INT, STRING, TENSOR, GRAPH, FLOATS, INTS, STRINGS };
+
+    if (proto->type)
+        return proto->type;
+    if (proto->has_f)
+        return FLOAT;
+    if (proto->has_i)
+        return INT;
+    if (proto->has_s)
+        return STRING;
+    if (proto->t)
+        return TENSOR;
+    if (proto->n_floats)
+        return FLOATS;
+    if (proto->n_strings)
+        return STRINGS;
+    return INTS;
+}
+
+static int import_attribute(Import *import, const Onnx__Attribute *proto, NnAttribute *attribute)
+{
+    const char *name = or_empty(proto->name);
+    int r = 0;
+
+    attribute->name = strdup(name);
+    if (!attribute->name)
+        return out_of_memory(-ENOMEM, import->error);
+    switch (attribute_type(proto)) {
+    case 1:
+        attribute->type = NN_ATTRIBUTE_FLOAT;
+        attribute->f = proto->f;
+        break;
+    case 2:
+        attribute->type = NN_ATTRIBUTE_INT;
+        attribute->i = proto->i;
+        break;
+    case 3:
+        attribute->type = NN_ATTRIBUTE_STRING;
+        attribute->s = bytes_to_string(&proto->s);
+        r = attribute->s ? 0 : -ENOMEM;
+        break;
+    case 4:
+        attribute->type = NN_ATTRIBUTE_TENSOR;
+        if (!proto->t)
+            return nn_error_set(import->error, -EBADMSG, "attribute '%s' holds no tensor", name);
+        r = nn_onnx_tensor(proto->t, import->directory, &attribute->tensor, import->error);
+        return r < 0 ? nn_error_prefix(import->error, r, "attribute '%s'", name) : 0;
+    case 6:
+        attribute->type = NN_ATTRIBUTE_FLOATS;
+        attribute->n = proto->n_floats;
+        attribute->floats = reallocarray(NULL, NN_MAX(proto->n_floats, 1), sizeof(float));
+        if (attribute->floats && proto->n_floats)
+            memcpy(attribute->floats, proto->floats, proto->n_floats * sizeof(float));
+        r = attribute->floats ? 0 : -ENOMEM;
+        break;
+    case 7:
+        attribute->type = NN_ATTRIBUTE_INTS;
+        attribute->n = proto->n_ints;
+        attribute->ints = reallocarray(NULL, NN_MAX(proto->n_ints, 1), sizeof(int64_t));
+        if (attribute->ints && proto->n_ints)
+            memcpy(attribute->ints, proto->ints, proto->n_ints * sizeof(int64_t));
+        r = attribute->ints ? 0 : -ENOMEM;
+        break;
+    case 8:
+        attribute->type = NN_ATTRIBUTE_STRINGS;
+        r = import_strings(proto, attribute);
+        break;
+    default:
+        return nn_error_set(import->error, -ENOTSUP,
+                            "attribute '%s' has type %d (a subgraph or a list of tensors), "
+                            "which is not supported",
+                            name, proto->type);
+    }
+    return r < 0 ? out_of_memory(r, import->error) : 0;
+}
+
+static int import_attributes(Import *import, const Onnx__Node *proto, NnNode *node)
+{
+    int r;
+
+    if (proto->n_attribute > NN_LIMIT_ATTRIBUTES)
+        return nn_error_set(import->error, -E2BIG, "more than %d attributes", NN_LIMIT_ATTRIBUTES);
+    node->attributes = calloc(NN_MAX(proto->n_attribute, 1), sizeof(node->attributes[0]));
+    if (!node->attributes)
+        return out_of_memory(-ENOMEM, import->error);
+    for (size_t i = 0; i < proto->n_attribute; i++) {
+        r = import_attribute(import, proto->attribute[i], &node->attributes[node->n_attributes++]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Names to ids; an empty name is an absent one. */
+static int import_values(Import *import, char *const *names, size_t n, NnValueId **ret)
+{
+    _cleanup_free_ NnValueId *ids = NULL;
+    int r;
+
+    if (n > NN_LIMIT_NODE_INPUTS)
+        return nn_error_set(import->error, -E2BIG, "more than %d inputs or outputs",
+                            NN_LIMIT_NODE_INPUTS);
+    ids = calloc(NN_MAX(n, 1), sizeof(ids[0]));
+    if (!ids)
+        return out_of_memory(-ENOMEM, import->error);
+    for (size_t i = 0; i < n; i++) {
+        ids[i] = NN_NO_VALUE;
+        if (!*names[i])
+            continue;
+        r = check_name(names[i], import->error);
+        if (r < 0)
+            return r;
+        r = nn_names_get(&import->names, names[i], &ids[i]);
+        if (r < 0)
+            return out_of_memory(r, import->error);
+    }
+    *ret = NN_TAKE(ids);
+    return 0;
+}
+
+static int import_node(Import *import, const Onnx__Node *proto)
+{
+    const char *name = or_empty(proto->name);
+    NnNode *node;
+    int r;
+
+    if (!*name && proto->n_output)
+        name = proto->output[0];
+    r = nn_graph_add_node(import->graph, &node);
+    if (r < 0)
+        return out_of_memory(r, import->error);
+    node->opset = import->opset;
+    node->name = strdup(name);
+    node->op_type = strdup(or_empty(proto->op_type));
+    node->domain = strdup(is_default_domain(proto->domain) ? "" : proto->domain);
+    if (!node->name || !node->op_type || !node->domain)
+        return out_of_memory(-ENOMEM, import->error);
+    r = import_attributes(import, proto, node);
+    if (r >= 0)
+        r = import_values(import, proto->input, proto->n_input, &node->inputs);
+    if (r >= 0) {
+        node->n_inputs = proto->n_input;
+        r = import_values(import, proto->output, proto->n_output, &node->outputs);
+    }
+    if (r < 0)
+        return nn_error_prefix(import->error, r, "node '%s' (%s)", node->name, node->op_type);
+    node->n_outputs = proto->n_output;
+    return 0;
+}
+
+static int import_graph(Import *import)
+{
+    const Onnx__Graph *proto = import->proto->graph;
+    int r;
+
+    if (!proto)
+        return nn_error_set(import->error, -EBADMSG, "it holds no graph");
+    r = import_opset(import);
+    if (r >= 0)
+        r = import_metadata(import);
+    for (size_t i = 0; r >= 0 && i < proto->n_initializer; i++)
+        r = import_initializer(import, proto->initializer[i]);
+    if (r >= 0)
+        r = import_inputs(import);
+    for (size_t i = 0; r >= 0 && i < proto->n_node; i++)
+        r = import_node(import, proto->node[i]);
+    if (r >= 0)
+        r = import_outputs(import);
+    return r;
+}
+
+int nn_onnx_import(const char *name, const char *directory, const void *bytes, size_t n_bytes,
+                   NnGraph **ret_graph, NnError *error)
+{
+    Budget budget = { .left = n_bytes * 8 + ((size_t)16 << 20) };
+    ProtobufCAllocator allocator = { budget_alloc, budget_free, &budget };
+    _cleanup_(nn_graph_freep) NnGraph *graph = NULL;
+    Import import = { .directory = directory, .error = error };
+    int r;
+
+    if (n_bytes > NN_LIMIT_FILE_BYTES)
+        return nn_error_set(error, -E2BIG, "%s: larger than %zu MiB", name,
+                            NN_LIMIT_FILE_BYTES >> 20);
+    import.proto = onnx__model__unpack(&allocator, n_bytes, bytes);
+    if (!import.proto)
+        return nn_error_set(error, -EBADMSG, "%s: not an ONNX model, or cut short", name);
+    r = nn_graph_new(&graph);
+    if (r < 0)
+        out_of_memory(r, error);
+    else {
+        import.graph = import.names.graph = graph;
+        r = import_graph(&import);
+    }
+    nn_names_clear(&import.names);
+    onnx__model__free_unpacked(import.proto, &allocator);
+    if (r >= 0)
+        r = nn_graph_verify(graph, error);
+    if (r < 0)
+        return nn_error_prefix(error, r, "%s", name);
+    *ret_graph = NN_TAKE(graph);
+    return 0;
+}
