@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drawn plates and reader crops: repeatable, inside the picture, legal; loss assignment; reading order.
+
+    /usr/bin/python3 -m unittest tests/models/test_synth.py
+"""
+import os
+import sys
+import unittest
+
+import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+from models import plates, synth  # noqa: E402
+
+try:
+    import torch
+except ImportError:
+    torch = None
+if torch is not None:
+    from models import loss
+
+
+class Plates(unittest.TestCase):
+    def test_same_seed_same_plate(self):
+        for seed in range(5):
+            a, ab = plates.draw_plate(np.random.default_rng(seed))
+            b, bb = plates.draw_plate(np.random.default_rng(seed))
+            self.assertTrue(np.array_equal(a, b))
+            self.assertEqual(ab, bb)
+        c, _ = plates.draw_plate(np.random.default_rng(77))
+        self.assertFalse(a.shape == c.shape and np.array_equal(a, c))
+
+    def test_every_region_and_boxes_inside(self):
+        rng = np.random.default_rng(1)
+        self.assertEqual(len(plates.REGIONS), 57)
+        for region in list(plates.REGIONS) + ["EU"]:
+            for _ in range(4):
+                img, boxes = plates.draw_plate(rng, region=region)
+                self.assertEqual(img.dtype, np.uint8)
+                self.assertGreaterEqual(len(boxes), 3, region)
+                for c, x0, y0, x1, y1 in boxes:
+                    self.assertIn(c, plates.ALPHABET)
+                    self.assertTrue(0 <= x0 < x1 <= img.shape[1], (region, x0, x1))
+                    self.assertTrue(0 <= y0 < y1 <= img.shape[0], (region, y0, y1))
+
+    def test_text_is_drawn_in_order_and_o_is_zero(self):
+        _, boxes = plates.draw_plate(np.random.default_rng(3), text="ROD-1Q7", region="US-NY", style="clean")
+        self.assertEqual("".join(b[0] for b in boxes), "R0D1Q7")
+        self.assertEqual([b[1] for b in boxes], sorted(b[1] for b in boxes))
+
+    def test_characters_have_ink_in_their_boxes(self):
+        img, boxes = plates.draw_plate(np.random.default_rng(4), text="KDP9989", region="US-NY", style="clean")
+        ground = np.median(img)
+        for c, x0, y0, x1, y1 in boxes:
+            self.assertGreater(np.abs(img[y0:y1, x0:x1].astype(float) - ground).max(), 60, c)
+
+    def test_alphabet_has_no_letter_o(self):
+        self.assertEqual(len(plates.ALPHABET), 35)
+        self.assertNotIn("O", plates.ALPHABET)
+
+
+class Crops(unittest.TestCase):
+    def test_crop_repeats_and_labels_stay_inside(self):
+        nothing = synth.Backgrounds()
+        for seed in range(20):
+            a = synth.reader_crop(np.random.default_rng(seed), nothing)
+            b = synth.reader_crop(np.random.default_rng(seed), nothing)
+            self.assertTrue(all(np.array_equal(x, y) for x, y in zip(a, b)))
+            img, boxes, classes = a
+            self.assertEqual(img.shape, synth.READ_SIZE)
+            self.assertEqual(len(boxes), len(classes))
+            self.assertTrue((boxes >= 0).all())
+            self.assertTrue((boxes[:, [0, 2]] <= synth.READ_SIZE[1]).all())
+            self.assertTrue((boxes[:, [1, 3]] <= synth.READ_SIZE[0]).all())
+            self.assertTrue(((classes >= 0) & (classes < 35)).all())
+
+    def test_letterbox_is_centred_with_zeros(self):
+        out, s, (dx, dy) = synth.letterbox(np.full((50, 200), 255, np.uint8), (128, 256))
+        self.assertEqual((dx, dy), (0, 32))
+        self.assertAlmostEqual(s, 1.28)
+        self.assertEqual(int(out[:32].max()), 0)
+        self.assertEqual(int(out[32:96].min()), 255)
+
+    def test_validation_part_never_moves(self):
+        self.assertEqual([synth.held_out(f"g{i}", 0.5) for i in range(6)],
+                         [synth.held_out(f"g{i}", 0.5) for i in range(6)])
+        share = np.mean([synth.held_out(f"g{i}", 0.12) for i in range(4000)])
+        self.assertTrue(0.09 < share < 0.15, share)
+
+
+@unittest.skipIf(torch is None, "PyTorch is not installed")
+class Loss(unittest.TestCase):
+    def test_assignment_takes_the_cell_and_two_neighbours(self):
+        target = torch.tensor([[0.0, 2.0, 36.0, 21.0, 20.0, 10.0]])
+        im, an, row, col, box, kind = loss.assign(target, torch.tensor([[18.0, 9.0], [200.0, 90.0]]), 8, 12, 12, 4.0)
+        cells = sorted(zip(row.tolist(), col.tolist()))
+        # Centre in cell (2, 4) at (.5, .625): the nearest others are to the right and below.
+        self.assertEqual(cells, [(2, 4), (2, 5), (3, 4)])
+        self.assertEqual(set(an.tolist()), {0})
+        self.assertEqual(set(kind.tolist()), {2})
+
+    def test_assignment_stays_inside_the_map(self):
+        rng = np.random.default_rng(0)
+        t = torch.tensor(np.column_stack([np.zeros(200), np.zeros(200), rng.uniform(0, 96, (200, 2)),
+                                          rng.uniform(5, 60, (200, 2))]), dtype=torch.float32)
+        _, _, row, col, _, _ = loss.assign(t, torch.tensor([[20.0, 20.0]]), 8, 12, 12, 4.0)
+        self.assertGreater(len(row), 200)
+        self.assertTrue(((row >= 0) & (row < 12) & (col >= 0) & (col < 12)).all())
+
+    def test_iou_of_equal_and_apart(self):
+        a = torch.tensor([[10.0, 10, 4, 4], [10, 10, 4, 4]])
+        b = torch.tensor([[10.0, 10, 4, 4], [30, 10, 4, 4]])
+        ciou, iou = loss.complete_iou(a, b)
+        self.assertAlmostEqual(float(iou[0]), 1.0, places=4)
+        self.assertAlmostEqual(float(ciou[0]), 1.0, places=4)
+        self.assertEqual(float(iou[1]), 0.0)
+        self.assertLess(float(ciou[1]), 0.0)
+
+    def test_average_precision(self):
+        truth = [np.array([[0.0, 0, 0, 10, 10], [0, 20, 20, 30, 30]])]
+        both = np.array([[0.0, 0, 10, 10, .9, 0], [20, 20, 30, 30, .8, 0]])
+        self.assertAlmostEqual(loss.average_precision([both], truth), 1.0)
+        self.assertAlmostEqual(loss.average_precision([both[:1]], truth), 0.5)
+        wrong = np.array([[50.0, 50, 60, 60, .95, 0]])
+        self.assertAlmostEqual(loss.average_precision([np.concatenate([wrong, both[:1]])], truth), 0.25)
+
+    def test_reading_order_of_stacks_and_lines(self):
+        row = lambda x, y, w, h, c: [x, y, x + w, y + h, .9, plates.ALPHABET.index(c)]
+        stack = np.array([row(30, 20, 18, 50, "7"), row(5, 46, 12, 22, "B"), row(5, 20, 12, 22, "A"),
+                          row(55, 20, 18, 50, "K")])
+        self.assertEqual(loss.reading(stack, plates.ALPHABET)[0], "AB7K")
+        lines = np.array([row(10, 60, 15, 30, "3"), row(30, 61, 15, 30, "4"), row(11, 10, 15, 30, "1"),
+                          row(31, 11, 15, 30, "2")])
+        self.assertEqual(loss.reading(lines, plates.ALPHABET)[0], "1234")
+
+
+if __name__ == "__main__":
+    unittest.main()
