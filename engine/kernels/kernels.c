@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/kernels.h"
+
+#include "base/util.h"
+
+#define NN_F32_GEMM(isa_, mr_, nr_, symbol) \
+    { .isa = isa_, .name = #symbol, .mr = mr_, .nr = nr_, .func = symbol },
+static const NnF32Gemm f32_gemms[] = {
+#include "kernels/gemm/gemm.inc"
+};
+#undef NN_F32_GEMM
+
+#define NN_F32_ACTIVATION(isa_, symbol) { .isa = isa_, .name = #symbol, .func = symbol },
+static const NnF32Activation f32_activations[] = {
+#include "kernels/activation/activation.inc"
+};
+#undef NN_F32_ACTIVATION
+
+#define NN_F32_DEPTHWISE(isa_, symbol) { .isa = isa_, .name = #symbol, .func = symbol },
+static const NnF32Depthwise f32_depthwises[] = {
+#include "kernels/depthwise/depthwise.inc"
+};
+#undef NN_F32_DEPTHWISE
+
+void nn_kernels_select(NnIsa isa, NnKernels *ret_kernels)
+{
+    NnKernels kernels = { 0 };
+
+    for (size_t i = 0; i < NN_ARRAY_SIZE(f32_gemms); i++)
+        if (f32_gemms[i].isa <= isa)
+            kernels.f32_gemm = f32_gemms[i];
+    for (size_t i = 0; i < NN_ARRAY_SIZE(f32_activations); i++)
+        if (f32_activations[i].isa <= isa)
+            kernels.f32_activation = f32_activations[i].func;
+    for (size_t i = 0; i < NN_ARRAY_SIZE(f32_depthwises); i++)
+        if (f32_depthwises[i].isa <= isa)
+            kernels.f32_depthwise = f32_depthwises[i].func;
+    *ret_kernels = kernels;
+}

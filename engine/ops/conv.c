@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Convolution in one and two dimensions, as an implicit matrix product: the
+ * weights are packed once, each worker packs the input of a block of output
+ * pixels into its scratch and multiplies the two tile by tile. */
+
+#include "kernels/kernels.h"
+#include "ops/support.h"
+
+/* K is summed in equal blocks of at most this many, so that a panel of A and one
+ * of B lie in the first-level cache; the split depends on K alone, so results do
+ * not depend on the number of threads. */
+#define K_BLOCK 384
+/* Packed input of one worker: less than its share of the second-level cache. */
+#define B_BLOCK_BYTES ((size_t)192 << 10)
+/* Tiles a loop should have for each thread, so that all end together. */
+#define TILES_PER_THREAD 3
+/* Output channels per input channel up to which no GEMM tile is worth its zeros. */
+#define DEPTHWISE_MULTIPLIER 2
+/* Keeps all products of attributes within int64. */
+#define ATTRIBUTE_MAX (1 << 24)
+#define MR_MAX 16
+
+typedef struct ConvShape {
+    int64_t batch, channels, out_channels, groups;
+    int64_t group_in, group_out;
+    int64_t in_pixels, out_pixels;      /* of one plane */
+    int64_t k;                          /* group_in × kernel */
+    bool depthwise;
+    NnIm2col view;                      /* x is NULL */
+} ConvShape;
+
+typedef struct ConvState {
+    float *packed;                      /* weights, group by group in panels of MR rows */
+} ConvState;
+
+static int read_spatial(const NnNode *node, const char *name, int spatial, int64_t low,
+                        int64_t *values, size_t n, NnError *error)
+{
+    size_t n_read;
+    int r;
+
+    r = nn_node_ints(node, name, values, n, &n_read, error);
+    if (r < 0)
+        return r;
+    if (n_read != 0 && n_read != n)
+        return nn_error_set(error, -EBADMSG, "attribute '%s' has %zu values, expected %zu for %d "
+                            "spatial dimensions", name, n_read, n, spatial);
+    for (size_t i = 0; i < n_read; i++)
+        if (values[i] < low || values[i] > ATTRIBUTE_MAX)
+            return nn_error_set(error, -EBADMSG, "attribute '%s' has the value %lld", name,
+                                (long long)values[i]);
+    return 0;
+}
+
+/* How many spatial dimensions the attributes speak of; 0 when there are none. */
+static int count_spatial(const NnNode *node, int *ret_spatial, NnError *error)
+{
+    static const char *const names[] = { "kernel_shape", "strides", "dilations", "pads" };
+
+    for (size_t i = 0; i < NN_ARRAY_SIZE(names); i++) {
+        const NnAttribute *a = nn_node_attribute(node, names[i]);
+        size_t n = a ? a->n / (i == 3 ? 2 : 1) : 0;
+
+        if (n > 2)
+            return nn_error_set(error, -ENOTSUP, "convolution in %zu dimensions, at most 2 are done",
+                                n);
+        if (n > 0) {
+            *ret_spatial = (int)n;
+            return 0;
+        }
+    }
+    *ret_spatial = 0;
+    return 0;
+}
+
+static int read_auto_pad(const NnNode *node, int *ret, NnError *error)
+{
+    static const char *const names[] = { "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID" };
+    const char *name;
+    int r;
+
+    r = nn_node_string(node, "auto_pad", "NOTSET", &name, error);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < NN_ARRAY_SIZE(names); i++)
+        if (strcmp(name, names[i]) == 0) {
+            *ret = (int)i;
+            return 0;
+        }
+    return nn_error_set(error, -EBADMSG, "attribute 'auto_pad' is '%s'", name);
+}
+
+/* One dimension is done as the width of two, with a height of one. */
+static int conv_prepare(const NnNode *node, void *params, NnError *error)
+{
+    NnConvParams *p = params;
+    int64_t pads[4] = { 0 };
+    int first, n, r;
+
+    *p = (NnConvParams){ .strides = { 1, 1 }, .dilations = { 1, 1 } };
+    r = count_spatial(node, &p->spatial, error);
+    if (r < 0)
+        return r;
+    n = p->spatial ? p->spatial : 2;
+    first = 2 - n;
+    if (p->spatial == 1)
+        p->kernel[0] = 1;
+    r = read_spatial(node, "kernel_shape", n, 1, p->kernel + first, n, error);
+    if (r < 0)
+        return r;
+    r = read_spatial(node, "strides", n, 1, p->strides + first, n, error);
+    if (r < 0)
+        return r;
+    r = read_spatial(node, "dilations", n, 1, p->dilations + first, n, error);
+    if (r < 0)
+        return r;
+    r = read_spatial(node, "pads", n, 0, pads, 2 * n, error);
+    if (r < 0)
+        return r;
+    for (int i = 0; i < n; i++) {
+        p->pads[first + i] = pads[i];
+        p->pads[2 + first + i] = pads[n + i];
+    }
+    r = nn_node_int(node, "group", 1, &p->group, error);
+    if (r < 0)
+        return r;
+    if (p->group < 1)
+        return nn_error_set(error, -EBADMSG, "attribute 'group' is %lld", (long long)p->group);
+    return read_auto_pad(node, &p->auto_pad, error);
+}
+
+/* Output size and leading pad along one axis. */
+static int resolve_axis(const NnConvParams *p, int axis, int64_t in, int64_t kernel,
+                        int64_t *ret_out, int64_t *ret_pad, NnError *error)
+{
+    int64_t stride = p->strides[axis], extent = p->dilations[axis] * (kernel - 1) + 1;
+    int64_t begin = p->pads[axis], end = p->pads[2 + axis];
+
+    if (p->auto_pad == 3) {
+        begin = end = 0;
+    } else if (p->auto_pad != 0) {
+        int64_t total = NN_MAX((nn_div_up(in, stride) - 1) * stride + extent - in, 0);
+        int64_t small = total / 2;
+
+        begin = p->auto_pad == 1 ? small : total - small;
+        end = total - begin;
+    }
+    if (in + begin + end < extent)
+        return nn_error_set(error, -EBADMSG, "a kernel that spans %lld does not fit into %lld "
+                            "padded by %lld", (long long)extent, (long long)in,
+                            (long long)(begin + end));
+    *ret_out = (in + begin + end - extent) / stride + 1;
+    *ret_pad = begin;
+    return 0;
+}
+
+static int check_channels(const NnConvParams *p, const ConvShape *s, const NnTensor *w,
+                          NnError *error)
+{
+    if (s->groups * s->group_in != s->channels)
+        return nn_error_set(error, -EBADMSG, "the weights expect %lld channels in %lld groups, the "
+                            "input has %lld", (long long)s->group_in, (long long)s->groups,
+                            (long long)s->channels);
+    if (s->out_channels % s->groups != 0)
+        return nn_error_set(error, -EBADMSG, "%lld output channels do not divide into %lld groups",
+                            (long long)s->out_channels, (long long)s->groups);
+    for (int i = 0; i < w->rank; i++)
+        if (w->dims[i] < 1)
+            return nn_error_set(error, -EBADMSG, "the weights are empty");
+    if (p->kernel[1] && (p->kernel[1] != s->view.kernel_w || p->kernel[0] != s->view.kernel_h))
+        return nn_error_set(error, -EBADMSG, "attribute 'kernel_shape' says %lld×%lld, the weights "
+                            "are %lld×%lld", (long long)p->kernel[0], (long long)p->kernel[1],
+                            (long long)s->view.kernel_h, (long long)s->view.kernel_w);
+    return 0;
+}
+
+/* A 1×1 convolution sees no neighbours: its rows may be taken for one long one. */
+static void flatten_pointwise(NnIm2col *v)
+{
+    if (v->kernel_h != 1 || v->kernel_w != 1 || v->stride_h != 1 || v->stride_w != 1 ||
+        v->pad_top != 0 || v->pad_left != 0 || v->in_h != v->out_h || v->in_w != v->out_w)
+        return;
+    v->in_w *= v->in_h;
+    v->out_w = v->in_w;
+    v->in_h = v->out_h = 1;
+}
+
+/* Everything that follows from the params and the shapes of X and W. */
+static int conv_shape(const NnCall *call, ConvShape *ret)
+{
+    const NnConvParams *p = call->params;
+    const NnTensor *x = call->in[0], *w = call->in[1];
+    int rank = x->rank, r;
+    ConvShape s = {
+        .batch = x->dims[0],
+        .channels = x->dims[1],
+        .out_channels = w->dims[0],
+        .groups = p->group,
+        .group_in = w->dims[1],
+        .group_out = w->dims[0] / p->group,
+        .view = {
+            .in_h = rank == 4 ? x->dims[2] : 1,
+            .in_w = x->dims[rank - 1],
+            .kernel_h = rank == 4 ? w->dims[2] : 1,
+            .kernel_w = w->dims[rank - 1],
+            .stride_h = p->strides[0],
+            .stride_w = p->strides[1],
+            .dilation_h = p->dilations[0],
+            .dilation_w = p->dilations[1],
+        },
+    };
+
+    r = check_channels(p, &s, w, call->error);
+    if (r < 0)
+        return r;
+    r = resolve_axis(p, 0, s.view.in_h, s.view.kernel_h, &s.view.out_h, &s.view.pad_top,
+                     call->error);
+    if (r < 0)
+        return r;
+    r = resolve_axis(p, 1, s.view.in_w, s.view.kernel_w, &s.view.out_w, &s.view.pad_left,
+                     call->error);
+    if (r < 0)
+        return r;
+    s.in_pixels = s.view.in_h * s.view.in_w;
+    s.out_pixels = s.view.out_h * s.view.out_w;
+    s.k = s.group_in * s.view.kernel_h * s.view.kernel_w;
+    s.depthwise = s.groups > 1 && s.group_in == 1 && s.group_out <= DEPTHWISE_MULTIPLIER;
+    *ret = s;
+    return 0;
+}
+
+static int check_ranks(const NnCall *call)
+{
+    const NnConvParams *p = call->params;
+    int r;
+
+    r = nn_check_inputs(call, p->residual ? 2 : NN_MIN(call->n_in, 2));
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < call->n_in; i++) {
+        r = nn_check_dtype(call, i, NN_BIT(NN_DTYPE_F32));
+        if (r < 0)
+            return r;
+    }
+    if (call->in[0]->rank != 3 && call->in[0]->rank != 4)
+        return nn_error_set(call->error, -ENOTSUP, "an input of %d dimensions, 3 and 4 are done",
+                            call->in[0]->rank);
+    if (call->in[1]->rank != call->in[0]->rank ||
+        (p->spatial && p->spatial != call->in[0]->rank - 2))
+        return nn_error_set(call->error, -EBADMSG, "an input of %d dimensions, weights of %d and "
+                            "attributes for %d spatial ones", call->in[0]->rank, call->in[1]->rank,
+                            p->spatial);
+    return 0;
+}
+
+static int conv_infer(const NnCall *call)
+{
+    const NnConvParams *p = call->params;
+    const NnTensor *residual = nn_input(call, 3);
+    int64_t dims[4];
+    int rank, r;
+    ConvShape s;
+
+    r = check_ranks(call);
+    if (r < 0)
+        return r;
+    r = conv_shape(call, &s);
+    if (r < 0)
+        return r;
+    r = nn_check_vector(call, 2, s.out_channels);
+    if (r < 0)
+        return r;
+    rank = call->in[0]->rank;
+    dims[0] = s.batch;
+    dims[1] = s.out_channels;
+    dims[2] = s.view.out_h;
+    dims[rank - 1] = s.view.out_w;
+    if (p->residual && (!residual || residual->rank != rank ||
+                        memcmp(residual->dims, dims, rank * sizeof(dims[0])) != 0))
+        return nn_error_set(call->error, -EBADMSG, "what is added has another shape than the output");
+    return nn_set_output(call, 0, NN_DTYPE_F32, rank, dims);
+}
+
+static void pack_weights(const ConvShape *s, const float *w, int mr, float *packed)
+{
+    int64_t per_group = nn_pack_floats(s->group_out, s->k, mr);
+
+    for (int64_t g = 0; g < s->groups; g++)
+        nn_pack_rows(w + g * s->group_out * s->k, s->k, 1, s->group_out, s->k, 1.0f, mr,
+                     packed + g * per_group);
+}
+
+static void conv_destroy(void *state)
+{
+    ConvState *st = state;
+
+    if (st)
+        free(st->packed);
+    free(st);
+}
+
+static int conv_create(const NnCall *call, void **ret_state)
+{
+    ConvState *state;
+    ConvShape s;
+    int64_t floats;
+    int r;
+
+    r = conv_shape(call, &s);
+    if (r < 0)
+        return r;
+    if (!call->in[1]->data || s.depthwise) {
+        *ret_state = NULL;
+        return 0;
+    }
+    state = calloc(1, sizeof(*state));
+    if (!state)
+        return -ENOMEM;
+    floats = s.groups * nn_pack_floats(s.group_out, s.k, call->kernels->f32_gemm.mr);
+    state->packed = nn_aligned_alloc((size_t)floats * sizeof(float));
+    if (!state->packed) {
+        free(state);
+        return -ENOMEM;
+    }
+    pack_weights(&s, call->in[1]->data, call->kernels->f32_gemm.mr, state->packed);
+    *ret_state = state;
+    return 0;
+}
+
+static int64_t k_block(const ConvShape *s)
+{
+    return nn_div_up(s->k, nn_div_up(s->k, K_BLOCK));
+}
+
+/* Scratch of one worker: whole panels whatever their width. */
+static size_t b_block_bytes(const ConvShape *s)
+{
+    int64_t pixels = nn_align_up((size_t)s->out_pixels, NN_PACK_PANEL_MAX) + NN_PACK_PANEL_MAX;
+    size_t all = (size_t)(pixels * k_block(s)) * sizeof(float);
+
+    return nn_align_up(NN_MIN(all, B_BLOCK_BYTES), 64);
+}
+
+static size_t conv_scratch(const NnCall *call)
+{
+    size_t bytes;
+    ConvShape s;
+
+    if (conv_shape(call, &s) < 0 || s.depthwise)
+        return 0;
+    bytes = b_block_bytes(&s) * nn_pool_threads(call->pool);
+    if (!call->in[1]->data)
+        bytes += (size_t)(s.groups * (s.group_out + MR_MAX) * s.k) * sizeof(float);
+    return bytes;
+}
+
+typedef struct ConvRun {
+    const NnCall *call;
+    const NnConvParams *params;
+    ConvShape s;
+    NnF32Gemm gemm;
+    const float *weights;       /* packed; for depthwise as they are */
+    char *b_blocks;
+    size_t b_bytes;
+    int64_t k_block;
+    int64_t pixel_block, n_pixel_blocks;
+    int64_t channel_block, n_channel_blocks;
+} ConvRun;
+
+/* Blocks of pixels as large as the scratch allows, then smaller until there are
+ * tiles for all threads; only then are channels split, for that packs the same
+ * input several times. */
+static void choose_blocks(ConvRun *run, unsigned threads)
+{
+    const ConvShape *s = &run->s;
+    int64_t nr = run->gemm.nr, mr = run->gemm.mr;
+    int64_t panels = nn_div_up(s->out_pixels, nr), channels = nn_div_up(s->group_out, mr);
+    int64_t most = (int64_t)(run->b_bytes / sizeof(float)) / (run->k_block * nr);
+    int64_t wanted = threads > 1 ? (int64_t)threads * TILES_PER_THREAD : 1;
+    int64_t loops = s->batch * s->groups, blocks;
+
+    blocks = NN_MAX(nn_div_up(panels, NN_MIN(NN_MAX(most, 1), panels)),
+                    NN_MIN(nn_div_up(wanted, loops), nn_div_up(panels, 2)));
+    run->pixel_block = nn_div_up(panels, blocks) * nr;
+    run->n_pixel_blocks = nn_div_up(s->out_pixels, run->pixel_block);
+    blocks = NN_MIN(nn_div_up(wanted, loops * run->n_pixel_blocks), channels);
+    run->channel_block = nn_div_up(channels, blocks) * mr;
+    run->n_channel_blocks = nn_div_up(s->group_out, run->channel_block);
+}
+
+typedef struct ConvTile {
+    int64_t image, group, pixel, channel;
+    int64_t n_pixels, n_channels;
+} ConvTile;
+
+static ConvTile locate_tile(const ConvRun *run, int64_t index)
+{
+    ConvTile t;
+
+    t.pixel = index % run->n_pixel_blocks * run->pixel_block;
+    index /= run->n_pixel_blocks;
+    t.channel = index % run->n_channel_blocks * run->channel_block;
+    index /= run->n_channel_blocks;
+    t.group = index % run->s.groups;
+    t.image = index / run->s.groups;
+    t.n_pixels = NN_MIN(run->pixel_block, run->s.out_pixels - t.pixel);
+    t.n_channels = NN_MIN(run->channel_block, run->s.group_out - t.channel);
+    return t;
+}
+
+/* All tiles of one block with k_count of the K products each. */
+static void multiply_block(const ConvRun *run, const ConvTile *t, int64_t k_begin, int64_t k_count,
+                           const float *b)
+{
+    const ConvShape *s = &run->s;
+    const NnTensor *bias = nn_input(run->call, 2), *residual = nn_input(run->call, 3);
+    int mr = run->gemm.mr, nr = run->gemm.nr;
+    bool last = k_begin + k_count == s->k;
+    const float *panels = run->weights + t->group * nn_pack_floats(s->group_out, s->k, mr);
+    NnGemmTile tile = {
+        .k = k_count,
+        .ldc = s->out_pixels,
+        .ldr = s->out_pixels,
+        .accumulate = k_begin > 0,
+        .activation = last ? &run->params->activation : NULL,
+    };
+
+    for (int64_t i = 0; i < t->n_channels; i += mr) {
+        int64_t channel = t->group * s->group_out + t->channel + i;
+        int64_t offset = (t->image * s->out_channels + channel) * s->out_pixels + t->pixel;
+
+        tile.a = panels + (t->channel + i) * s->k + k_begin * mr;
+        tile.rows = (int)NN_MIN(t->n_channels - i, mr);
+        tile.bias = last && bias ? (const float *)bias->data + channel : NULL;
+        for (int64_t j = 0; j < t->n_pixels; j += nr) {
+            tile.b = b + j * k_count;
+            tile.columns = (int)NN_MIN(t->n_pixels - j, nr);
+            tile.c = (float *)run->call->out[0]->data + offset + j;
+            tile.residual = last && run->params->residual
+                                ? (const float *)residual->data + offset + j : NULL;
+            run->gemm.func(&tile);
+        }
+    }
+}
+
+static void conv_tile(void *argument, size_t index, unsigned worker)
+{
+    const ConvRun *run = argument;
+    const ConvShape *s = &run->s;
+    ConvTile t = locate_tile(run, (int64_t)index);
+    float *b = (float *)(run->b_blocks + worker * run->b_bytes);
+    NnIm2col view = s->view;
+
+    view.x = (const float *)run->call->in[0]->data +
+             (t.image * s->channels + t.group * s->group_in) * s->in_pixels;
+    for (int64_t k = 0; k < s->k; k += run->k_block) {
+        int64_t k_count = NN_MIN(run->k_block, s->k - k);
+
+        nn_pack_im2col(&view, k, k_count, t.pixel, t.n_pixels, run->gemm.nr, b);
+        multiply_block(run, &t, k, k_count, b);
+    }
+}
+
+static void depthwise_tile(void *argument, size_t index, unsigned worker)
+{
+    const ConvRun *run = argument;
+    const ConvShape *s = &run->s;
+    const NnTensor *bias = nn_input(run->call, 2), *residual = nn_input(run->call, 3);
+    int64_t image = (int64_t)index / s->out_channels, channel = (int64_t)index % s->out_channels;
+    float *y = (float *)run->call->out[0]->data + (int64_t)index * s->out_pixels;
+    NnIm2col view = s->view;
+
+    view.x = (const float *)run->call->in[0]->data +
+             (image * s->channels + channel / s->group_out) * s->in_pixels;
+    run->call->kernels->f32_depthwise(&view, run->weights + channel * s->k,
+                                      bias ? ((const float *)bias->data)[channel] : 0.0f, y);
+    if (run->params->residual)
+        for (int64_t i = 0; i < s->out_pixels; i++)
+            y[i] += ((const float *)residual->data)[(int64_t)index * s->out_pixels + i];
+    if (run->params->activation.kind != NN_ACTIVATION_NONE)
+        run->call->kernels->f32_activation(&run->params->activation, y, y, s->out_pixels);
+}
+
+static int conv_run(const NnCall *call)
+{
+    const ConvState *state = call->state;
+    ConvRun run = { .call = call, .params = call->params, .gemm = call->kernels->f32_gemm };
+    unsigned threads = nn_pool_threads(call->pool);
+    int r;
+
+    r = conv_shape(call, &run.s);
+    if (r < 0)
+        return r;
+    if (run.s.batch == 0 || run.s.out_pixels == 0)
+        return 0;
+    if (run.s.depthwise) {
+        run.weights = call->in[1]->data;
+        nn_pool_run(call->pool, (size_t)(run.s.batch * run.s.out_channels), depthwise_tile, &run);
+        return 0;
+    }
+
+    flatten_pointwise(&run.s.view);
+    run.b_blocks = call->scratch;
+    run.b_bytes = b_block_bytes(&run.s);
+    run.k_block = k_block(&run.s);
+    if (state) {
+        run.weights = state->packed;
+    } else {
+        float *packed = (float *)(run.b_blocks + run.b_bytes * threads);
+
+        pack_weights(&run.s, call->in[1]->data, run.gemm.mr, packed);
+        run.weights = packed;
+    }
+    choose_blocks(&run, threads);
+    nn_pool_run(call->pool,
+                (size_t)(run.s.batch * run.s.groups * run.n_pixel_blocks * run.n_channel_blocks),
+                conv_tile, &run);
+    return 0;
+}
+
+static uint64_t conv_flops(const NnCall *call)
+{
+    ConvShape s;
+
+    if (conv_shape(call, &s) < 0)
+        return 0;
+    return (uint64_t)2 * s.batch * s.out_channels * s.out_pixels * s.k;
+}
+
+const NnOp nn_op_conv = {
+    .type = "Conv",
+    .domain = "",
+    .since = 1,
+    .min_inputs = 2,
+    .max_inputs = 4,
+    .max_outputs = 1,
+    .params_bytes = sizeof(NnConvParams),
+    .prepare = conv_prepare,
+    .infer = conv_infer,
+    .create = conv_create,
+    .destroy = conv_destroy,
+    .scratch = conv_scratch,
+    .run = conv_run,
+    .flops = conv_flops,
+};
