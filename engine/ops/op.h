@@ -57,7 +57,9 @@ struct NnOp {
      * the value of an input that is not constant, or a dtype it does not do. */
     int (*infer)(const NnCall *call);
 
-    /* Optional. Packs constant inputs once, at load. */
+    /* Optional. Packs constant input 1, the weights, once, at load: with a state
+     * that is not NULL its data is dropped, and run must not read it. A NULL state
+     * says that nothing was packed. */
     int (*create)(const NnCall *call, void **ret_state);
     void (*destroy)(void *state);
 

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <time.h>
+
+#include "exec/exec.h"
+
+struct NnSession {
+    const NnModel *model;
+    uint8_t *arena;
+    NnTensor *tensors;      /* of all values; data in the arena or a constant's */
+    NnCall *calls;          /* of all steps */
+    const NnTensor **in;    /* what the calls point at, one after the other */
+    NnTensor **out;
+};
+
+NN_DEFINE_CLEANUP(NnSession, nn_session_free)
+
+static void place_tensors(NnSession *session)
+{
+    const NnGraph *graph = session->model->graph;
+
+    for (size_t i = 0; i < graph->n_values; i++) {
+        session->tensors[i] = graph->values[i].tensor;
+        if (session->model->plan.offset[i] != SIZE_MAX)
+            session->tensors[i].data = session->arena + session->model->plan.offset[i];
+    }
+}
+
+static void make_calls(NnSession *session)
+{
+    const NnModel *model = session->model;
+    const NnTensor **in = session->in;
+    NnTensor **out = session->out;
+
+    for (size_t i = 0; i < model->n_steps; i++) {
+        const NnNode *node = model->steps[i].node;
+
+        session->calls[i] = (NnCall){
+            .node = node,
+            .params = node->params,
+            .state = model->steps[i].state,
+            .in = in,
+            .n_in = node->n_inputs,
+            .out = out,
+            .n_out = node->n_outputs,
+            .scratch = session->arena + model->plan.scratch_offset,
+            .pool = model->context->pool,
+            .kernels = &model->context->kernels,
+        };
+        for (size_t j = 0; j < node->n_inputs; j++)
+            *in++ = node->inputs[j] == NN_NO_VALUE ? NULL : &session->tensors[node->inputs[j]];
+        for (size_t j = 0; j < node->n_outputs; j++)
+            *out++ = node->outputs[j] == NN_NO_VALUE ? NULL : &session->tensors[node->outputs[j]];
+    }
+}
+
+int nn_session_new(NnModel *model, NnSession **ret_session, NnError *error)
+{
+    _cleanup_(nn_session_freep) NnSession *session = calloc(1, sizeof(*session));
+    const NnGraph *graph = model->graph;
+    size_t n_in = 1, n_out = 1;
+
+    if (!session)
+        return nn_error_set(error, -ENOMEM, "out of memory");
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        n_in += graph->nodes[i].n_inputs;
+        n_out += graph->nodes[i].n_outputs;
+    }
+    session->model = model;
+    session->arena = nn_aligned_alloc(model->plan.arena_bytes);
+    session->tensors = calloc(NN_MAX(graph->n_values, 1), sizeof(session->tensors[0]));
+    session->calls = calloc(NN_MAX(model->n_steps, 1), sizeof(session->calls[0]));
+    session->in = calloc(n_in, sizeof(session->in[0]));
+    session->out = calloc(n_out, sizeof(session->out[0]));
+    if (!session->arena || !session->tensors || !session->calls || !session->in || !session->out)
+        return nn_error_set(error, -ENOMEM, "out of memory for %zu bytes",
+                            model->plan.arena_bytes);
+    /* Touches the pages, so that the first run is as fast as the next. */
+    memset(session->arena, 0, model->plan.arena_bytes);
+    place_tensors(session);
+    make_calls(session);
+    *ret_session = NN_TAKE(session);
+    return 0;
+}
+
+NnSession *nn_session_free(NnSession *session)
+{
+    if (!session)
+        return NULL;
+    free(session->arena);
+    free(session->tensors);
+    free(session->calls);
+    free(session->in);
+    free(session->out);
+    free(session);
+    return NULL;
+}
+
+NnTensor *nn_session_input(NnSession *session, size_t index)
+{
+    return &session->tensors[session->model->graph->inputs[index]];
+}
+
+const NnTensor *nn_session_output(const NnSession *session, size_t index)
+{
+    return &session->tensors[session->model->graph->outputs[index]];
+}
+
+/* The true dims of outputs whose inputs' dims are known only now. They are at
+ * most the planned ones, or the step is refused. */
+static int infer_again(NnSession *session, NnCall *call)
+{
+    const NnGraph *graph = session->model->graph;
+    const NnNode *node = call->node;
+    size_t planned, needed;
+    int r;
+
+    r = node->op->infer(call);
+    for (size_t j = 0; r >= 0 && j < node->n_outputs; j++) {
+        if (node->outputs[j] == NN_NO_VALUE)
+            continue;
+        session->tensors[node->outputs[j]].data =
+            session->arena + session->model->plan.offset[node->outputs[j]];
+        r = nn_tensor_bytes(&graph->values[node->outputs[j]].tensor, &planned);
+        if (r >= 0)
+            r = nn_tensor_bytes(&session->tensors[node->outputs[j]], &needed);
+        if (r >= 0 && needed > planned)
+            r = nn_error_set(call->error, -EDOM, "output %zu is larger than was planned", j);
+    }
+    return r;
+}
+
+static int run_step(NnSession *session, size_t i, NnError *error)
+{
+    NnCall *call = &session->calls[i];
+    int r = 0;
+
+    call->error = error;
+    if (session->model->steps[i].dynamic)
+        r = infer_again(session, call);
+    if (r >= 0)
+        r = call->node->op->run(call);
+    return r < 0 ? nn_node_error(call->node, r, error) : 0;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+int nn_session_run_observed(NnSession *session, NnObserveFunc observe, void *userdata,
+                            NnError *error)
+{
+    const NnModel *model = session->model;
+    int r = 0;
+
+    nn_pool_begin(model->context->pool);
+    for (size_t i = 0; i < model->n_steps && r >= 0; i++) {
+        uint64_t start = observe ? now_ns() : 0;
+
+        r = run_step(session, i, error);
+        if (observe && r >= 0)
+            observe(userdata, session->calls[i].node, session->calls[i].in, session->calls[i].out,
+                    now_ns() - start);
+    }
+    nn_pool_end(model->context->pool);
+    return r;
+}
+
+int nn_session_run(NnSession *session, NnError *error)
+{
+    return nn_session_run_observed(session, NULL, NULL, error);
+}

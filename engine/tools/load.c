@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <time.h>
+
+#include "graph/graph.h"
+#include "npy.h"
+#include "tool.h"
+
+uint64_t tool_now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* "1x3x640x640" or "1,3,640,640". */
+static int parse_shape(const Named *named, NnShape *ret)
+{
+    const char *at = named->value;
+
+    *ret = (NnShape){ .input = named->name };
+    while (*at) {
+        char *end;
+        long long dim = strtoll(at, &end, 10);
+
+        if (end == at || dim < 0 || ret->rank == NN_RANK_MAX || !strchr("x,", *end)) {
+            fprintf(stderr, "plated-nn: '%s' is not a shape such as 1x3x640x640\n", named->value);
+            return -EINVAL;
+        }
+        ret->dims[ret->rank++] = dim;
+        at = *end ? end + 1 : end;
+    }
+    return 0;
+}
+
+/* Shapes from the command line, then from the input files. */
+static int collect_shapes(const Options *options, NnShape *shapes, size_t *ret_n)
+{
+    size_t n = 0;
+    int r;
+
+    for (size_t i = 0; i < options->n_shapes; i++) {
+        r = parse_shape(&options->shapes[i], &shapes[n++]);
+        if (r < 0)
+            return r;
+    }
+    for (size_t i = 0; i < options->n_inputs; i++) {
+        NnTensor tensor;
+        NnError error;
+
+        r = npy_read(options->inputs[i].value, &tensor, &error);
+        if (r < 0) {
+            fprintf(stderr, "plated-nn: %s\n", error.message);
+            return r;
+        }
+        free(tensor.data);
+        shapes[n] = (NnShape){ .input = options->inputs[i].name, .rank = tensor.rank };
+        memcpy(shapes[n++].dims, tensor.dims, sizeof(tensor.dims));
+    }
+    *ret_n = n;
+    return 0;
+}
+
+int tool_load(const Options *options, bool keep_graph, Loaded *ret)
+{
+    NnShape shapes[2 * TOOL_NAMED_MAX];
+    NnModelOptions model_options = { .shapes = shapes, .verify = true, .keep_graph = keep_graph };
+    NnContextOptions context_options = { .threads = options->threads, .isa = options->isa };
+    Loaded loaded = { 0 };
+    NnError error;
+    int r;
+
+    r = collect_shapes(options, shapes, &model_options.n_shapes);
+    if (r < 0)
+        return r;
+    r = nn_context_new(&context_options, &loaded.context, &error);
+    if (r >= 0)
+        r = nn_model_load(loaded.context, options->model, &model_options, &loaded.model, &error);
+    if (r >= 0)
+        r = nn_session_new(loaded.model, &loaded.session, &error);
+    if (r < 0) {
+        fprintf(stderr, "plated-nn: %s\n", error.message);
+        tool_unload(&loaded);
+        return r;
+    }
+    *ret = loaded;
+    return 0;
+}
+
+void tool_unload(Loaded *loaded)
+{
+    nn_session_free(loaded->session);
+    nn_model_free(loaded->model);
+    nn_context_free(loaded->context);
+    *loaded = (Loaded){ 0 };
+}
+
+/* A fixed pattern in [0, 1) for floats and small numbers for the rest. */
+static void fill_pattern(NnTensor *tensor)
+{
+    int64_t n = nn_tensor_elements(tensor);
+    uint32_t state = 1;
+
+    for (int64_t i = 0; i < n; i++) {
+        state = state * 1664525 + 1013904223;
+        if (tensor->dtype == NN_DTYPE_F32)
+            ((float *)tensor->data)[i] = (float)(state >> 8) / (1 << 24);
+        else if (tensor->dtype == NN_DTYPE_F64)
+            ((double *)tensor->data)[i] = (double)(state >> 8) / (1 << 24);
+        else if (nn_dtype_size(tensor->dtype) == 1)
+            ((uint8_t *)tensor->data)[i] = state >> 31;
+    }
+}
+
+static int fill_from_file(const Named *named, NnTensor *tensor)
+{
+    NnTensor file;
+    NnError error;
+    char want[128], have[128];
+    size_t bytes;
+    int r;
+
+    r = npy_read(named->value, &file, &error);
+    if (r < 0) {
+        fprintf(stderr, "plated-nn: %s\n", error.message);
+        return r;
+    }
+    if (file.dtype != tensor->dtype || !nn_tensor_same_shape(&file, tensor)) {
+        fprintf(stderr, "plated-nn: %s holds %s %s, input '%s' needs %s %s\n", named->value,
+                nn_dtype_name(file.dtype), nn_tensor_shape_string(&file, have, sizeof(have)),
+                named->name, nn_dtype_name(tensor->dtype),
+                nn_tensor_shape_string(tensor, want, sizeof(want)));
+        free(file.data);
+        return -EINVAL;
+    }
+    r = nn_tensor_bytes(tensor, &bytes);
+    if (r >= 0 && bytes)
+        memcpy(tensor->data, file.data, bytes);
+    free(file.data);
+    return r;
+}
+
+int tool_fill_inputs(const Options *options, Loaded *loaded, bool pattern)
+{
+    int r;
+
+    for (size_t i = 0; i < nn_model_n_inputs(loaded->model); i++) {
+        const char *name = nn_model_input_name(loaded->model, i);
+        NnTensor *tensor = nn_session_input(loaded->session, i);
+        const Named *named = NULL;
+
+        for (size_t j = 0; j < options->n_inputs; j++)
+            if (strcmp(options->inputs[j].name, name) == 0)
+                named = &options->inputs[j];
+        if (named) {
+            r = fill_from_file(named, tensor);
+            if (r < 0)
+                return r;
+        } else if (pattern) {
+            fill_pattern(tensor);
+        } else {
+            fprintf(stderr, "plated-nn: input '%s' is not given: --input %s=FILE.npy\n", name, name);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+int tool_find_output(const NnModel *model, const char *name)
+{
+    for (size_t i = 0; i < nn_model_n_outputs(model); i++)
+        if (strcmp(nn_model_output_name(model, i), name) == 0)
+            return (int)i;
+    fprintf(stderr, "plated-nn: the model has no output '%s'\n", name);
+    return -ENOENT;
+}

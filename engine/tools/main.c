@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "tool.h"
+#include "version.h"
+
+static const char usage[] =
+    "Usage: plated-nn COMMAND MODEL [OPTIONS]\n"
+    "\n"
+    "  inspect MODEL   operators, shapes, parameters, FLOPs, zeros by layer\n"
+    "  run MODEL       runs once: --input NAME=FILE.npy … --output-dir DIR\n"
+    "  verify MODEL    runs once and compares: --input …, --expect NAME=FILE.npy …\n"
+    "                  [--rtol R] [--atol A]\n"
+    "  bench MODEL     load time, time and memory of an inference\n"
+    "  profile MODEL   time of each operator\n"
+    "\n"
+    "  --shape NAME=1x3x640x640   shape of an input that the file leaves open\n"
+    "  --threads N                default: one for each processor\n"
+    "  --isa NAME                 at most this instruction set: c, neon, avx2, avx512\n"
+    "  --iters N, --warmup N      inferences that bench measures (50) and does before (5)\n"
+    "  --marks                    bench: the estimator's markers around one inference\n"
+    "  --json                     one JSON line\n"
+    "  --version, --help\n";
+
+static int add_named(Named *list, size_t *n, char *argument)
+{
+    char *equals = strchr(argument, '=');
+
+    if (!equals || equals == argument || *n == TOOL_NAMED_MAX) {
+        fprintf(stderr, "plated-nn: '%s' is not NAME=VALUE, or there are too many\n", argument);
+        return -EINVAL;
+    }
+    *equals = '\0';
+    list[(*n)++] = (Named){ .name = argument, .value = equals + 1 };
+    return 0;
+}
+
+static int parse_int(const char *text, int min, int max, int *ret)
+{
+    char *end;
+    long v;
+
+    errno = 0;
+    v = strtol(text, &end, 10);
+    if (errno || end == text || *end || v < min || v > max) {
+        fprintf(stderr, "plated-nn: '%s' is not a number from %d to %d\n", text, min, max);
+        return -EINVAL;
+    }
+    *ret = (int)v;
+    return 0;
+}
+
+static int parse_double(const char *text, double *ret)
+{
+    char *end;
+    double v = strtod(text, &end);
+
+    if (end == text || *end || !(v >= 0)) {
+        fprintf(stderr, "plated-nn: '%s' is not a tolerance\n", text);
+        return -EINVAL;
+    }
+    *ret = v;
+    return 0;
+}
+
+/* 1: done, nothing to run. */
+static int parse_options(int argc, char **argv, Options *options)
+{
+    enum { INPUT = 256, EXPECT, SHAPE, OUTPUT_DIR, THREADS, ISA, ITERS, WARMUP, MARKS, JSON, RTOL,
+           ATOL, VERSION, HELP };
+    static const struct option longopts[] = {
+        { "input", required_argument, NULL, INPUT },
+        { "expect", required_argument, NULL, EXPECT },
+        { "shape", required_argument, NULL, SHAPE },
+        { "output-dir", required_argument, NULL, OUTPUT_DIR },
+        { "threads", required_argument, NULL, THREADS },
+        { "isa", required_argument, NULL, ISA },
+        { "iters", required_argument, NULL, ITERS },
+        { "warmup", required_argument, NULL, WARMUP },
+        { "marks", no_argument, NULL, MARKS },
+        { "json", no_argument, NULL, JSON },
+        { "rtol", required_argument, NULL, RTOL },
+        { "atol", required_argument, NULL, ATOL },
+        { "version", no_argument, NULL, VERSION },
+        { "help", no_argument, NULL, HELP },
+        { 0 },
+    };
+    int c, r = 0;
+
+    while (r == 0 && (c = getopt_long(argc, argv, "h", longopts, NULL)) >= 0) {
+        switch (c) {
+        case INPUT: r = add_named(options->inputs, &options->n_inputs, optarg); break;
+        case EXPECT: r = add_named(options->expects, &options->n_expects, optarg); break;
+        case SHAPE: r = add_named(options->shapes, &options->n_shapes, optarg); break;
+        case OUTPUT_DIR: options->output_dir = optarg; break;
+        case THREADS: r = parse_int(optarg, 1, 64, &options->threads); break;
+        case ISA: options->isa = optarg; break;
+        case ITERS: r = parse_int(optarg, 1, 1000000, &options->iterations); break;
+        case WARMUP: r = parse_int(optarg, 0, 1000000, &options->warmup); break;
+        case MARKS: options->marks = true; break;
+        case JSON: options->json = true; break;
+        case RTOL: r = parse_double(optarg, &options->rtol); break;
+        case ATOL: r = parse_double(optarg, &options->atol); break;
+        case VERSION: puts("plated-nn " PLATED_VERSION); return 1;
+        case 'h':
+        case HELP: fputs(usage, stdout); return 1;
+        default: return -EINVAL;
+        }
+    }
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(const Options *options);
+    } commands[] = {
+        { "inspect", cmd_inspect }, { "run", cmd_run },         { "verify", cmd_verify },
+        { "bench", cmd_bench },     { "profile", cmd_profile },
+    };
+    Options options = { .iterations = 50, .warmup = 5, .rtol = 1e-4, .atol = 1e-5 };
+    int r;
+
+    r = parse_options(argc, argv, &options);
+    if (r > 0)
+        return EXIT_SUCCESS;
+    if (r < 0)
+        return EXIT_FAILURE;
+    if (argc - optind != 2) {
+        fputs(usage, stderr);
+        return EXIT_FAILURE;
+    }
+    options.model = argv[optind + 1];
+    for (size_t i = 0; i < NN_ARRAY_SIZE(commands); i++)
+        if (strcmp(commands[i].name, argv[optind]) == 0)
+            return commands[i].run(&options) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    fprintf(stderr, "plated-nn: '%s' is no command, see plated-nn --help\n", argv[optind]);
+    return EXIT_FAILURE;
+}
