@@ -240,9 +240,11 @@ class Backgrounds:
         return cv2.resize(cloud, (w, h), interpolation=cv2.INTER_LINEAR)
 
 
-def reader_crop(rng, backgrounds, text=None, region=None, size=READ_SIZE):
-    """One reader input: (uint8 size, boxes float [n, 4] in its pixels, classes int [n])."""
-    gray, boxes = plates.draw_plate(rng, text=text, region=region)
+def reader_crop(rng, backgrounds, text=None, region=None, size=READ_SIZE, plate=None):
+    """One reader input: (uint8 size, boxes float [n, 4] in its pixels, classes int [n]).
+
+    plate: (gray, boxes as draw_plate gives them) instead of a drawn one."""
+    gray, boxes = plate or plates.draw_plate(rng, text=text, region=region)
     h, w = gray.shape
     long = w / h > 3
     px = float(np.exp(rng.uniform(np.log(44), np.log(300)))) * (1.25 if long else 1.0)
@@ -354,6 +356,14 @@ class Scenes:
                 boxes += [(q[0] + x0, q[1] + y0, q[2] + x0, q[3] + y0) for q in b]
         return scene, boxes
 
+    def _close(self, rng, w, h):
+        """One plate that fills most of the picture, as when a crop is looked at again."""
+        scene, _ = self._view(rng, w, h)
+        scene = cv2.GaussianBlur(scene, (0, 0), rng.uniform(1, 6))
+        tw = min(w, 2 * h) * rng.uniform(0.55, 1.03)
+        box = self._paste(rng, scene, w / 2 + rng.normal(0, 0.03) * w, h / 2 + rng.normal(0, 0.03) * h, tw)
+        return scene, [box]
+
     def _erase(self, rng, scene, box):
         """Take a plate out of the picture: what is left is a car without one."""
         x0, y0, x1, y1 = (int(v) for v in box)
@@ -404,7 +414,9 @@ class Scenes:
         ratio = rng.choice([16 / 9, 4 / 3, 1.0, 0.75], p=[.35, .25, .3, .1])
         w, h = (W, int(round(W / ratio))) if ratio >= 1 else (int(round(H * ratio)), H)
         kind = rng.random()
-        if kind < 0.3:
+        if kind < 0.07:
+            scene, boxes = self._close(rng, w, h)
+        elif kind < 0.3:
             scene, boxes = self._mosaic(rng, w, h)
         elif kind < 0.55:
             scene, boxes = self._view(rng, w, h, want=float(np.exp(rng.uniform(np.log(22), np.log(200)))))
@@ -416,7 +428,8 @@ class Scenes:
         boxes = [tuple(b) for b in boxes]
         if rng.random() < 0.3:
             self._words(rng, scene)
-        boxes = self._change_plates(rng, scene, boxes, w, h)
+        if kind >= 0.07:
+            boxes = self._change_plates(rng, scene, boxes, w, h)
         img = camera(rng, scene, 0.6, 0.7)
         out = np.zeros((H, W), np.uint8)
         dx, dy = (W - w) // 2, (H - h) // 2

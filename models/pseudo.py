@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Label the real US plate crops with a first reader, where its readings agree.
+
+    /usr/bin/python3 -m models.pseudo label --reader models/.cache/reader.pt
+        reads each crop of train/us_states under several changes of light, size and
+        place; keeps those whose readings agree (models/.cache/pseudo.json)
+    /usr/bin/python3 -m models.pseudo cache [--renders N]
+        renders them as reader crops: caches reader-pseudo-train and -val
+
+models/corrections.csv (file,text; an empty text drops the crop) holds what was read
+by eye: it outranks the reader where the number of characters is the same.
+"""
+import argparse
+import collections
+import csv
+import json
+import os
+
+import cv2
+import numpy as np
+
+from models import plates, synth
+from models.recognize import Network
+from models import loss as L
+
+ASPECT = 2.0  # plates are 12 x 6 inches; the crops were stored at 224 x 128
+VIEWS = 7
+
+
+def views(rng, gray):
+    """The crop as it is, and changed: (picture at READ_SIZE, scale x, scale y, dx, dy)."""
+    H, W = synth.READ_SIZE
+    for k in range(VIEWS):
+        s = 0.86 if k == 0 else float(rng.uniform(0.74, 0.98))
+        w = W * s * (1 if k == 0 else rng.uniform(0.9, 1.0))
+        h = min(H * s, W * s / ASPECT * (1 if k == 0 else rng.uniform(0.92, 1.08)), H - 2)
+        sx, sy = w / gray.shape[1], h / gray.shape[0]
+        dx, dy = (W - w) / 2, (H - h) / 2
+        if k:
+            dx, dy = dx + rng.uniform(-6, 6), dy + rng.uniform(-4, 4)
+        img = gray
+        if k % 3 == 1:
+            img = cv2.GaussianBlur(img, (0, 0), float(rng.uniform(0.4, 1.0)))
+        if k % 3 == 2:
+            img = np.clip((img.astype(np.float32) - 128) * rng.uniform(0.6, 1.3) + 128
+                          + rng.normal(0, 15), 0, 255).astype(np.uint8)
+        A = np.float32([[sx, 0, dx], [0, sy, dy]])
+        yield cv2.warpAffine(img, A, (W, H), borderMode=cv2.BORDER_REPLICATE), sx, sy, dx, dy
+
+
+def consensus(readings):
+    """The text most views agree on: (text, share, confidence, boxes [n, 4])."""
+    votes = collections.defaultdict(list)
+    for text, confidences, boxes in readings:
+        votes[text].append((min(confidences) if confidences else 0.0, boxes))
+    text = max(votes, key=lambda t: (len(votes[t]), t))
+    best = votes[text]
+    boxes = np.median([b for _, b in best], axis=0) if text else np.zeros((0, 4))
+    return text, len(best) / len(readings), float(np.mean([c for c, _ in best])), boxes
+
+
+def in_order(rows):
+    """Rows in reading order with the text."""
+    text, confidences = L.reading(rows, plates.ALPHABET)
+    left = list(range(len(rows)))
+    order = []
+    for char, conf in zip(text, confidences):
+        i = next(k for k in left if abs(rows[k, 4] - conf) < 1e-6 and plates.ALPHABET[int(rows[k, 5])] == char)
+        left.remove(i)
+        order.append(i)
+    return text, confidences, rows[order]
+
+
+def label(args):
+    reader = Network(args.reader)
+    rng = np.random.default_rng(7)
+    out = {}
+    paths = synth.load_plate_crops(val=False) + synth.load_plate_crops(val=True)
+    for path in paths:
+        gray = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
+        sets = list(views(rng, gray))
+        readings = []
+        for rows, (_, sx, sy, dx, dy) in zip(reader.find([v[0] for v in sets], 0.3, 0.45), sets):
+            text, confidences, rows = in_order(rows)
+            readings.append((text, confidences, (rows[:, :4] - [dx, dy, dx, dy]) / [sx, sy, sx, sy]))
+        text, share, confidence, boxes = consensus(readings)
+        out[os.path.basename(path)] = dict(text=text, share=round(share, 3), confidence=round(confidence, 4),
+                                           boxes=np.round(boxes, 1).tolist())
+    with open(os.path.join(synth.CACHE, "pseudo.json"), "w") as f:
+        json.dump(out, f)
+    good = [v for v in out.values() if trusted(v)]
+    print(f"{len(out)} crops, {len(good)} kept, shares "
+          f"{np.percentile([v['share'] for v in out.values()], [10, 25, 50, 75]).round(2).tolist()}")
+
+
+def trusted(entry, share=0.7, confidence=0.6):
+    return (4 <= len(entry["text"]) <= 8 and entry["share"] >= share and entry["confidence"] >= confidence)
+
+
+def corrections():
+    path = os.path.join(synth.HERE, "corrections.csv")
+    if not os.path.exists(path):
+        return {}
+    with open(path, newline="") as f:
+        return {r["file"]: r["text"].replace("O", "0") for r in csv.DictReader(f)}
+
+
+def labelled(val):
+    """[(gray at the plate's shape, [(char, box)])] of one part."""
+    with open(os.path.join(synth.CACHE, "pseudo.json")) as f:
+        entries = json.load(f)
+    eye = corrections()
+    kept = []
+    for path in synth.load_plate_crops(val=val):
+        name = os.path.basename(path)
+        entry = entries.get(name)
+        if entry is None:
+            continue
+        text = entry["text"]
+        if name in eye:
+            if len(eye[name]) != len(text) or not text:
+                continue
+            text = eye[name]
+        elif not trusted(entry):
+            continue
+        gray = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
+        h, w = gray.shape
+        tall = int(round(w / ASPECT))
+        gray = cv2.resize(gray, (w, tall), interpolation=cv2.INTER_AREA)
+        f = tall / h
+        kept.append((gray, [(c, b[0], b[1] * f, b[2], b[3] * f) for c, b in zip(text, entry["boxes"])]))
+    return kept
+
+
+def cache(args):
+    for val in (False, True):
+        plates_here = labelled(val)
+        backgrounds = synth.Backgrounds([p for p in synth.load_pictures() if p.val == val])
+        renders = 2 if val else args.renders
+        todo = iter([p for _ in range(renders) for p in plates_here])
+        synth._write(os.path.join(synth.CACHE, "reader-pseudo-" + ("val" if val else "train")),
+                     lambda rng: synth.reader_crop(rng, backgrounds, plate=next(todo)),
+                     len(plates_here) * renders, 5 + val, synth.READ_SIZE)
+        print("val" if val else "train", len(plates_here), "plates")
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("what", choices=["label", "cache"])
+    ap.add_argument("--reader", default=os.path.join(synth.CACHE, "reader.pt"))
+    ap.add_argument("--renders", type=int, default=6)
+    args = ap.parse_args()
+    cv2.setNumThreads(1)
+    import torch
+    torch.set_num_threads(1)
+    {"label": label, "cache": cache}[args.what](args)
+
+
+if __name__ == "__main__":
+    main()
