@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Normalisations that compute their statistics from the input. */
+
+#include <math.h>
+
+#include "ops/support.h"
+
+typedef struct NormParams {
+    int64_t axis;
+    float epsilon;
+} NormParams;
+
+typedef struct Moments {
+    double mean, inverse;       /* 1/√(variance + ε) */
+} Moments;
+
+#define MOMENTS(x, n, epsilon)                                                        \
+    ({                                                                                \
+        double sum = 0, squares = 0;                                                  \
+        for (int64_t j = 0; j < (n); j++)                                             \
+            sum += (double)(x)[j];                                                    \
+        double mean = sum / (double)(n);                                              \
+        for (int64_t j = 0; j < (n); j++)                                             \
+            squares += ((double)(x)[j] - mean) * ((double)(x)[j] - mean);             \
+        (Moments){ mean, 1 / sqrt(squares / (double)(n) + (double)(epsilon)) };       \
+    })
+
+static int instance_prepare(const NnNode *node, void *params, NnError *error)
+{
+    NormParams *p = params;
+    return nn_node_float(node, "epsilon", 1e-5f, &p->epsilon, error);
+}
+
+static int instance_infer(const NnCall *call)
+{
+    int r = nn_check_inputs(call, 3);
+    if (r >= 0)
+        r = nn_check_rank(call, 0, 3, NN_RANK_MAX);
+    for (size_t i = 1; r >= 0 && i < 3; i++) {
+        r = nn_check_same_dtype(call, i);
+        if (r >= 0)
+            r = nn_check_vector(call, i, call->in[0]->dims[1]);
+    }
+    return r < 0 ? r : nn_infer_same(call, NN_TYPES_FLOAT);
+}
+
+static void instance_planes(void *argument, int64_t begin, int64_t end, unsigned worker)
+{
+    const NnCall *call = argument;
+    const NormParams *p = call->params;
+    const NnTensor *in = call->in[0];
+    int64_t n = nn_product(in->dims, 2, in->rank);
+    (void)worker;
+    NN_SWITCH_FLOAT(in->dtype, {
+        for (int64_t plane = begin; plane < end; plane++) {
+            int64_t c = plane % in->dims[1];
+            const T *x = (const T *)in->data + plane * n;
+            T *y = (T *)call->out[0]->data + plane * n;
+            Moments m = MOMENTS(x, n, p->epsilon);
+            double factor = (double)((const T *)call->in[1]->data)[c] * m.inverse;
+            double offset = (double)((const T *)call->in[2]->data)[c] - m.mean * factor;
+            for (int64_t i = 0; i < n; i++)
+                y[i] = (T)((double)x[i] * factor + offset);
+        }
+    })
+}
+
+static int instance_run(const NnCall *call)
+{
+    const NnTensor *in = call->in[0];
+    nn_range_run(call->pool, in->dims[0] * in->dims[1],
+                 nn_grain(4 * nn_product(in->dims, 2, in->rank)), instance_planes, (void *)call);
+    return 0;
+}
+
+const NnOp nn_op_instance_normalization = {
+    .type = "InstanceNormalization",
+    .domain = "",
+    .since = 6,
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .max_outputs = 1,
+    .flags = NN_OP_IN_PLACE,
+    .params_bytes = sizeof(NormParams),
+    .prepare = instance_prepare,
+    .infer = instance_infer,
+    .run = instance_run,
+};
+
+static int layer_prepare(const NnNode *node, void *params, NnError *error)
+{
+    NormParams *p = params;
+    int r = nn_node_int(node, "axis", -1, &p->axis, error);
+    return r < 0 ? r : nn_node_float(node, "epsilon", 1e-5f, &p->epsilon, error);
+}
+
+static int layer_infer(const NnCall *call)
+{
+    const NormParams *p = call->params;
+    int axis = 0, r = nn_check_inputs(call, 2);
+    if (r < 0)
+        return r;
+    const NnTensor *in = call->in[0];
+    r = nn_resolve_axis(call, p->axis, in->rank, &axis);
+    for (size_t i = 1; r >= 0 && i < NN_MIN(call->n_in, 3); i++) {
+        r = nn_check_same_dtype(call, i);
+        if (r >= 0 && call->in[i] &&
+            nn_tensor_elements(call->in[i]) != nn_product(in->dims, axis, in->rank))
+            r = nn_error_set(call->error, -EBADMSG, "input %zu does not fit the normalised "
+                             "dimensions", i);
+    }
+    if (r < 0)
+        return r;
+    int64_t dims[NN_RANK_MAX];
+    for (int i = 0; i < in->rank; i++)
+        dims[i] = i < axis ? in->dims[i] : 1;
+    for (size_t i = 1; r >= 0 && i < call->n_out; i++)
+        r = nn_set_output(call, i, in->dtype, in->rank, dims);
+    return r < 0 ? r : nn_infer_same(call, NN_TYPES_FLOAT);
+}
+
+static void layer_lines(void *argument, int64_t begin, int64_t end, unsigned worker)
+{
+    const NnCall *call = argument;
+    const NormParams *p = call->params;
+    const NnTensor *in = call->in[0], *bias = nn_input(call, 2);
+    NnTensor *out = nn_output(call, 0), *mean = nn_output(call, 1), *inverse = nn_output(call, 2);
+    int axis = (int)(p->axis < 0 ? p->axis + in->rank : p->axis);
+    int64_t n = nn_product(in->dims, axis, in->rank);
+    (void)worker;
+    NN_SWITCH_FLOAT(in->dtype, {
+        const T *scale = call->in[1]->data;
+        for (int64_t line = begin; line < end; line++) {
+            const T *x = (const T *)in->data + line * n;
+            Moments m = MOMENTS(x, n, p->epsilon);
+            if (mean)
+                ((T *)mean->data)[line] = (T)m.mean;
+            if (inverse)
+                ((T *)inverse->data)[line] = (T)m.inverse;
+            for (int64_t i = 0; out && i < n; i++) {
+                double y = ((double)x[i] - m.mean) * m.inverse * (double)scale[i];
+                ((T *)out->data)[line * n + i] =
+                    (T)(y + (bias ? (double)((const T *)bias->data)[i] : 0));
+            }
+        }
+    })
+}
+
+static int layer_run(const NnCall *call)
+{
+    const NormParams *p = call->params;
+    const NnTensor *in = call->in[0];
+    int axis = (int)(p->axis < 0 ? p->axis + in->rank : p->axis);
+    nn_range_run(call->pool, nn_product(in->dims, 0, axis),
+                 nn_grain(4 * nn_product(in->dims, axis, in->rank)), layer_lines, (void *)call);
+    return 0;
+}
+
+const NnOp nn_op_layer_normalization = {
+    .type = "LayerNormalization",
+    .domain = "",
+    .since = 17,
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .max_outputs = 3,
+    .flags = NN_OP_IN_PLACE,
+    .params_bytes = sizeof(NormParams),
+    .prepare = layer_prepare,
+    .infer = layer_infer,
+    .run = layer_run,
+};
+
+typedef struct LpParams {
+    int64_t axis, p;
+} LpParams;
+
+static int lp_prepare(const NnNode *node, void *params, NnError *error)
+{
+    LpParams *p = params;
+    int r = nn_node_int(node, "axis", -1, &p->axis, error);
+    if (r < 0)
+        return r;
+    r = nn_node_int(node, "p", 2, &p->p, error);
+    if (r < 0)
+        return r;
+    if (p->p != 1 && p->p != 2)
+        return nn_error_set(error, -EBADMSG, "p is %lld, expected 1 or 2", (long long)p->p);
+    return 0;
+}
+
+static int lp_infer(const NnCall *call)
+{
+    const LpParams *p = call->params;
+    int axis, r = nn_infer_same(call, NN_TYPES_FLOAT);
+    return r < 0 ? r : nn_resolve_axis(call, p->axis, call->in[0]->rank, &axis);
+}
+
+static int lp_run(const NnCall *call)
+{
+    const LpParams *p = call->params;
+    const NnTensor *in = call->in[0];
+    int axis = (int)(p->axis < 0 ? p->axis + in->rank : p->axis);
+    int64_t n = in->dims[axis], inner = nn_product(in->dims, axis + 1, in->rank);
+    int64_t lines = nn_product(in->dims, 0, axis) * inner;
+    NN_SWITCH_FLOAT(in->dtype, {
+        for (int64_t line = 0; line < lines; line++) {
+            int64_t offset = line / inner * n * inner + line % inner;
+            const T *x = (const T *)in->data + offset;
+            T *y = (T *)call->out[0]->data + offset;
+            double norm = 0;
+            for (int64_t i = 0; i < n; i++) {
+                double v = (double)x[i * inner];
+                norm += p->p == 1 ? fabs(v) : v * v;
+            }
+            norm = p->p == 1 ? norm : sqrt(norm);
+            for (int64_t i = 0; i < n; i++)
+                y[i * inner] = (T)(norm == 0 ? 0 : (double)x[i * inner] / norm);
+        }
+    })
+    return 0;
+}
+
+const NnOp nn_op_lp_normalization = {
+    .type = "LpNormalization",
+    .domain = "",
+    .since = 1,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .max_outputs = 1,
+    .flags = NN_OP_IN_PLACE,
+    .params_bytes = sizeof(LpParams),
+    .prepare = lp_prepare,
+    .infer = lp_infer,
+    .run = lp_run,
+};
+
+typedef struct LrnParams {
+    float alpha, beta, bias;
+    int64_t size;
+} LrnParams;
+
+static int lrn_prepare(const NnNode *node, void *params, NnError *error)
+{
+    LrnParams *p = params;
+    int r = nn_node_float(node, "alpha", 1e-4f, &p->alpha, error);
+    if (r < 0)
+        return r;
+    r = nn_node_float(node, "beta", 0.75f, &p->beta, error);
+    if (r < 0)
+        return r;
+    r = nn_node_float(node, "bias", 1, &p->bias, error);
+    if (r < 0)
+        return r;
+    r = nn_node_int(node, "size", 0, &p->size, error);
+    if (r < 0)
+        return r;
+    if (p->size < 1 || p->size > INT32_MAX)
+        return nn_error_set(error, -EBADMSG, "size is %lld", (long long)p->size);
+    return 0;
+}
+
+static int lrn_infer(const NnCall *call)
+{
+    int r = nn_infer_same(call, NN_TYPES_FLOAT);
+    return r < 0 ? r : nn_check_rank(call, 0, 2, NN_RANK_MAX);
+}
+
+static void lrn_planes(void *argument, int64_t begin, int64_t end, unsigned worker)
+{
+    const NnCall *call = argument;
+    const LrnParams *p = call->params;
+    const NnTensor *in = call->in[0];
+    int64_t channels = in->dims[1], n = nn_product(in->dims, 2, in->rank);
+    (void)worker;
+    NN_SWITCH_FLOAT(in->dtype, {
+        for (int64_t plane = begin; plane < end; plane++) {
+            int64_t c = plane % channels;
+            int64_t low = NN_MAX(c - (p->size - 1) / 2, 0);
+            int64_t high = NN_MIN(c + p->size / 2, channels - 1);
+            for (int64_t i = 0; i < n; i++) {
+                const T *x = (const T *)in->data + (plane - c) * n + i;
+                double sum = 0;
+                for (int64_t j = low; j <= high; j++)
+                    sum += (double)x[j * n] * (double)x[j * n];
+                double scale = (double)p->bias + (double)p->alpha / (double)p->size * sum;
+                ((T *)call->out[0]->data)[plane * n + i] =
+                    (T)((double)x[c * n] / pow(scale, (double)p->beta));
+            }
+        }
+    })
+}
+
+static int lrn_run(const NnCall *call)
+{
+    const NnTensor *in = call->in[0];
+    nn_range_run(call->pool, in->dims[0] * in->dims[1],
+                 nn_grain(32 * nn_product(in->dims, 2, in->rank)), lrn_planes, (void *)call);
+    return 0;
+}
+
+const NnOp nn_op_lrn = {
+    .type = "LRN",
+    .domain = "",
+    .since = 1,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .max_outputs = 1,
+    .params_bytes = sizeof(LrnParams),
+    .prepare = lrn_prepare,
+    .infer = lrn_infer,
+    .run = lrn_run,
+};
