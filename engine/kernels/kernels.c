@@ -24,7 +24,7 @@ static const NnF32Depthwise f32_depthwises[] = {
 
 void nn_kernels_select(NnIsa isa, NnKernels *ret_kernels)
 {
-    NnKernels kernels = { 0 };
+    NnKernels kernels = { .blas = isa > NN_ISA_C };
 
     for (size_t i = 0; i < NN_ARRAY_SIZE(f32_gemms); i++)
         if (f32_gemms[i].isa <= isa)

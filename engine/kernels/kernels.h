@@ -74,6 +74,7 @@ struct NnKernels {
     NnF32Gemm f32_gemm;
     NnF32ActivationFunc f32_activation;
     NnF32DepthwiseFunc f32_depthwise;
+    bool blas;                  /* matrix products by OpenBLAS, where it is built in */
 };
 
 /* The best kernel of each family that needs at most `isa`. */
