@@ -51,11 +51,14 @@ def _sky_and_trees(image, rng):
 
 
 def _houses(image):
-    for x0, x1, top, z, shade in ((-9, -5, 3.2, 60, 150), (2, 9, 4.2, 75, 128),
-                                  (11, 16, 3, 55, 165)):
+    for x0, x1, top, z, shade in ((-9, -5.4, 5.2, 60, 150), (3, 9, 6.4, 75, 128),
+                                  (11, 16, 5, 55, 165)):
         _box(image, x0, x1, 0, top, z, (shade - 18, shade - 6, shade))
-        for k in np.arange(x0 + .5, x1 - .5, 1.3):
-            _box(image, k, k + .6, top * .45, top * .7, z, (92, 80, 70))
+        _polygon(image, [project(x0 - .4, top, z), project(x1 + .4, top, z),
+                         project((x0 + x1) / 2, top + 2.2, z)], (72, 70, 96))
+        for y in (.9, 3.1):
+            for x in np.arange(x0 + .6, x1 - .7, 1.7):
+                _box(image, x, x + .7, y, y + 1.2, z, (92, 80, 70))
 
 
 def _road(image, rng):
