@@ -31,11 +31,12 @@ typedef struct Bench {
     float *a, *b, *c;
 } Bench;
 
+/* Processor time, for a machine that others use too. */
 static double now(void)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
