@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A connection to a broker inside the GLib main loop. It is kept up: lost or
+ * refused, it is tried again with growing, jittered pauses. All calls and
+ * callbacks happen on the thread of the default main context. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nn.h"
+
+typedef struct PlatedMqtt PlatedMqtt;
+
+/* Copied by plated_mqtt_new(). */
+typedef struct PlatedMqttOptions {
+    const char *host;
+    int port;
+    int protocol;               /* 4: 3.1.1, 5 */
+    const char *client_id;      /* NULL: the broker makes one */
+    const char *username, *password;                /* NULL: none */
+    int keepalive_s;
+    bool tls;
+    const char *ca_file, *cert_file, *key_file;     /* NULL: the system's; none */
+    const char *will_topic, *will_payload;          /* NULL: no will; QoS 1, retained */
+} PlatedMqttOptions;
+
+typedef struct PlatedMqttCallbacks {
+    /* The broker has accepted us; unacknowledged messages were sent again. */
+    void (*connected)(void *userdata);
+    /* An attempt failed or a connection was lost: one sentence why. `again` says
+     * that the attempt before failed for the same reason. */
+    void (*failed)(void *userdata, const char *sentence, bool again);
+    /* The broker has acknowledged a message, or refused it for good. */
+    void (*published)(void *userdata, int mid, bool accepted);
+    void (*message)(void *userdata, const char *topic, const void *payload, size_t n);
+} PlatedMqttCallbacks;
+
+/* -ENOTSUP without TLS in the library, -ENOENT for a missing certificate, -EINVAL. */
+NN_MUST_CHECK int plated_mqtt_new(const PlatedMqttOptions *options,
+                                  const PlatedMqttCallbacks *callbacks, void *userdata,
+                                  PlatedMqtt **ret_mqtt, NnError *error);
+/* Leaves without a word, so that the broker publishes the will, unless
+ * plated_mqtt_disconnect() went before. Must not be called from a callback. NULL
+ * is fine. Returns NULL. */
+PlatedMqtt *plated_mqtt_free(PlatedMqtt *mqtt);
+
+void plated_mqtt_start(PlatedMqtt *mqtt);
+bool plated_mqtt_is_connected(const PlatedMqtt *mqtt);
+/* -ENOTCONN; -E2BIG. `ret_mid` may be NULL. A QoS 1 message is acknowledged
+ * through `published`, also after a lost connection has come back. */
+int plated_mqtt_publish(PlatedMqtt *mqtt, const char *topic, const void *payload, size_t n,
+                        int qos, bool retain, int *ret_mid);
+NN_MUST_CHECK int plated_mqtt_subscribe(PlatedMqtt *mqtt, const char *topic);
+/* Says goodbye, so that there is no will, and does not connect again. */
+void plated_mqtt_disconnect(PlatedMqtt *mqtt);

@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "outbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <glib.h>
+#include <sqlite3.h>
+
+#include "base/util.h"
+
+#define SCHEMA_VERSION 1
+/* Sequence numbers of messages that the disk refused; SQLite never gets there. */
+#define SPARE_SEQUENCE ((int64_t)1 << 60)
+
+typedef struct Spare {
+    int64_t sequence;
+    char *topic, *payload;
+} Spare;
+
+struct PlatedOutbox {
+    GMutex lock;
+    char *path;             /* "" for memory */
+    sqlite3 *db;            /* NULL only after a broken one could not be replaced */
+    PlatedOutboxLimits limits;
+    PlatedLog *log;
+    uint64_t dropped;
+    int64_t last_sequence;  /* on disk; readers rely on it to grow */
+    GQueue spare;
+    int64_t spare_sequence;
+    bool refused;           /* the log knows that the disk refuses */
+};
+
+NN_DEFINE_CLEANUP(PlatedOutbox, plated_outbox_free)
+
+static void statement_freep(sqlite3_stmt **statement)
+{
+    sqlite3_finalize(*statement);
+}
+
+static int from_sqlite(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_DONE:
+    case SQLITE_ROW:
+        return 0;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return -EBUSY;
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_READONLY:
+        return -EROFS;
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return -EACCES;
+    case SQLITE_CANTOPEN:
+        return -ENOENT;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_FORMAT:
+    case SQLITE_SCHEMA:
+        return -EBADMSG;
+    default:
+        return -EIO;
+    }
+}
+
+/* ---- statements ---------------------------------------------------------- */
+
+static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret_statement)
+{
+    return db ? from_sqlite(sqlite3_prepare_v2(db, sql, -1, ret_statement, NULL)) : -EIO;
+}
+
+static int execute(sqlite3 *db, const char *sql)
+{
+    return db ? from_sqlite(sqlite3_exec(db, sql, NULL, NULL, NULL)) : -EIO;
+}
+
+/* Runs a statement that takes one number. */
+static int execute_int(sqlite3 *db, const char *sql, int64_t value)
+{
+    _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
+    int r;
+
+    r = prepare(db, sql, &statement);
+    if (r < 0)
+        return r;
+    sqlite3_bind_int64(statement, 1, value);
+    return from_sqlite(sqlite3_step(statement));
+}
+
+static int query_int(sqlite3 *db, const char *sql, int64_t *ret_value)
+{
+    _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
+    int r, code;
+
+    r = prepare(db, sql, &statement);
+    if (r < 0)
+        return r;
+    code = sqlite3_step(statement);
+    if (code != SQLITE_ROW)
+        return code == SQLITE_DONE ? -ENOENT : from_sqlite(code);
+    *ret_value = sqlite3_column_int64(statement, 0);
+    return 0;
+}
+
+/* ---- the database -------------------------------------------------------- */
+
+static int check_whole(sqlite3 *db)
+{
+    _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
+    int r, code;
+
+    r = prepare(db, "PRAGMA quick_check(1)", &statement);
+    if (r < 0)
+        return r;
+    code = sqlite3_step(statement);
+    if (code != SQLITE_ROW)
+        return code == SQLITE_DONE ? -EBADMSG : from_sqlite(code);
+    return strcmp((const char *)sqlite3_column_text(statement, 0), "ok") == 0 ? 0 : -EBADMSG;
+}
+
+static int make_tables(sqlite3 *db)
+{
+    int64_t version;
+    int r;
+
+    r = query_int(db, "PRAGMA user_version", &version);
+    if (r < 0)
+        return r;
+    if (version == SCHEMA_VERSION)
+        return execute(db, "SELECT sequence, topic, payload, created, synchronised FROM message "
+                           "LIMIT 1; SELECT id, topic, payload FROM owed LIMIT 1");
+    if (version != 0)
+        return -EBADMSG;
+    return execute(db, "BEGIN;"
+                       "CREATE TABLE message (sequence INTEGER PRIMARY KEY AUTOINCREMENT,"
+                       " topic TEXT NOT NULL, payload TEXT NOT NULL, created INTEGER NOT NULL,"
+                       " synchronised INTEGER NOT NULL);"
+                       "CREATE TABLE owed (id TEXT PRIMARY KEY, topic TEXT NOT NULL,"
+                       " payload TEXT NOT NULL);"
+                       "PRAGMA user_version = 1;"
+                       "COMMIT");
+}
+
+/* The lock is held while the process lives: two daemons on one outbox would send
+ * everything twice. */
+static int set_up(sqlite3 *db)
+{
+    int r;
+
+    r = execute(db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+                    "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 1048576;"
+                    "BEGIN EXCLUSIVE; COMMIT");
+    if (r < 0)
+        return r;
+    r = check_whole(db);
+    return r < 0 ? r : make_tables(db);
+}
+
+static int open_database(const char *path, sqlite3 **ret_db)
+{
+    sqlite3 *db = NULL;
+    int r;
+
+    if (*path) {
+        /* SQLite would give the file the mode that the umask leaves. */
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+        if (fd < 0)
+            return -errno;
+        close(fd);
+    }
+    r = from_sqlite(sqlite3_open_v2(*path ? path : ":memory:", &db,
+                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+                                        SQLITE_OPEN_FULLMUTEX,
+                                    NULL));
+    if (r == 0)
+        r = set_up(db);
+    if (r < 0) {
+        sqlite3_close(db);
+        return r;
+    }
+    *ret_db = db;
+    return 0;
+}
+
+static int set_aside(const char *path)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    int r = 0;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+        g_autofree char *from = g_strconcat(path, suffixes[i], NULL);
+        g_autofree char *to = g_strconcat(path, ".broken", suffixes[i], NULL);
+
+        unlink(to);
+        if (rename(from, to) < 0 && errno != ENOENT)
+            r = -errno;
+    }
+    return r;
+}
+
+static int open_or_replace(const char *path, PlatedLog *log, sqlite3 **ret_db)
+{
+    int r;
+
+    r = open_database(path, ret_db);
+    if (r != -EBADMSG)
+        return r;
+    r = set_aside(path);
+    if (r < 0)
+        return r;
+    plated_log(log, PLATED_LOG_ERROR,
+               "%s is broken; it was set aside as %s.broken and a new outbox made", path, path);
+    return open_database(path, ret_db);
+}
+
+int plated_outbox_open(const char *path, const PlatedOutboxLimits *limits, PlatedLog *log,
+                       PlatedOutbox **ret_outbox, NnError *error)
+{
+    _cleanup_(plated_outbox_freep) PlatedOutbox *outbox = calloc(1, sizeof(*outbox));
+    int r;
+
+    if (!outbox)
+        return nn_error_set(error, -ENOMEM, "out of memory");
+    g_mutex_init(&outbox->lock);
+    g_queue_init(&outbox->spare);
+    outbox->spare_sequence = SPARE_SEQUENCE;
+    outbox->path = g_strdup(path);
+    outbox->limits = *limits;
+    outbox->log = log;
+    r = open_or_replace(path, log, &outbox->db);
+    if (r == -EBUSY)
+        return nn_error_set(error, r, "%s is in use by another process", path);
+    if (r < 0)
+        return nn_error_set(error, r, "%s: %s", path, strerror(-r));
+    if (query_int(outbox->db, "SELECT seq FROM sqlite_sequence WHERE name = 'message'",
+                  &outbox->last_sequence) < 0)
+        outbox->last_sequence = 0;
+    *ret_outbox = NN_TAKE(outbox);
+    return 0;
+}
+
+static void spare_free(void *pointer)
+{
+    Spare *spare = pointer;
+
+    g_free(spare->topic);
+    g_free(spare->payload);
+    g_free(spare);
+}
+
+PlatedOutbox *plated_outbox_free(PlatedOutbox *outbox)
+{
+    if (!outbox)
+        return NULL;
+    sqlite3_close(outbox->db);
+    g_queue_clear_full(&outbox->spare, spare_free);
+    g_mutex_clear(&outbox->lock);
+    g_free(outbox->path);
+    free(outbox);
+    return NULL;
+}
+
+/* ---- limits -------------------------------------------------------------- */
+
+static void trim_locked(PlatedOutbox *outbox, PlatedMoment now)
+{
+    _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
+
+    if (prepare(outbox->db,
+                "DELETE FROM message WHERE sequence <= (SELECT sequence FROM message"
+                " ORDER BY sequence DESC LIMIT 1 OFFSET ?1)"
+                " OR (?2 AND synchronised AND created < ?3)",
+                &statement) < 0)
+        return;
+    sqlite3_bind_int(statement, 1, outbox->limits.max_rows);
+    sqlite3_bind_int(statement, 2, now.synchronised);
+    sqlite3_bind_int64(statement, 3, now.realtime_us - outbox->limits.max_age_us);
+    if (sqlite3_step(statement) == SQLITE_DONE)
+        outbox->dropped += (uint64_t)sqlite3_changes(outbox->db);
+    while (outbox->spare.length > (guint)outbox->limits.max_rows) {
+        spare_free(g_queue_pop_head(&outbox->spare));
+        outbox->dropped++;
+    }
+}
+
+void plated_outbox_trim(PlatedOutbox *outbox, PlatedMoment now)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
+
+    trim_locked(outbox, now);
+}
+
+void plated_outbox_set_limits(PlatedOutbox *outbox, const PlatedOutboxLimits *limits)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
+
+    outbox->limits = *limits;
+}
+
+/* ---- messages ------------------------------------------------------------ */
+
+static int insert_message(sqlite3 *db, const char *topic, const char *payload, PlatedMoment now)
+{
+    _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
+    int r;
+
+    r = prepare(db, "INSERT INTO message (topic, payload, created, synchronised)"
+                    " VALUES (?, ?, ?, ?)", &statement);
+    if (r < 0)
+        return r;
+    sqlite3_bind_text(statement, 1, topic, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, payload, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 3, now.realtime_us);
+    sqlite3_bind_int(statement, 4, now.synchronised);
+    return from_sqlite(sqlite3_step(statement));
+}
+
+/* Notes that a final is owed, or no longer. */
+static int note_owed(sqlite3 *db, const PlatedOutboxMessage *message)
+{
+    _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
+    bool provisional = message->kind == PLATED_OUTBOX_PROVISIONAL;
+    int r;
+
+    r = prepare(db, provisional ? "INSERT OR REPLACE INTO owed (id, topic, payload)"
+                                  " VALUES (?, ?, ?)"
+                                : "DELETE FROM owed WHERE id = ?",
+                &statement);
+    if (r < 0)
+        return r;
+    sqlite3_bind_text(statement, 1, message->id, -1, SQLITE_STATIC);
+    if (provisional) {
+        sqlite3_bind_text(statement, 2, message->topic, -1, SQLITE_STATIC);
+        sqlite3_bind_text(statement, 3, message->payload, -1, SQLITE_STATIC);
+    }
+    return from_sqlite(sqlite3_step(statement));
+}
+
+/* Ends a transaction by what became of it. */
+static int conclude(sqlite3 *db, int r)
+{
+    if (r == 0)
+        r = execute(db, "COMMIT");
+    if (r < 0)
+        (void)execute(db, "ROLLBACK");
+    return r;
+}
+
+static int push_disk(PlatedOutbox *outbox, const PlatedOutboxMessage *message, PlatedMoment now)
+{
+    int r;
+
+    r = execute(outbox->db, "BEGIN");
+    if (r < 0)
+        return r;
+    r = insert_message(outbox->db, message->topic, message->payload, now);
+    if (r == 0) {
+        outbox->last_sequence = sqlite3_last_insert_rowid(outbox->db);
+        r = note_owed(outbox->db, message);
+    }
+    return conclude(outbox->db, r);
+}
+
+/* The database broke while it was in use. */
+static int replace(PlatedOutbox *outbox)
+{
+    int r;
+
+    sqlite3_close(outbox->db);
+    outbox->db = NULL;
+    r = open_or_replace(outbox->path, outbox->log, &outbox->db);
+    if (r < 0)
+        return r;
+    return execute_int(outbox->db, "INSERT INTO sqlite_sequence (name, seq) VALUES ('message', ?)",
+                       outbox->last_sequence);
+}
+
+static void push_spare(PlatedOutbox *outbox, const PlatedOutboxMessage *message, int reason)
+{
+    Spare *spare = g_new0(Spare, 1);
+
+    if (!outbox->refused)
+        plated_log(outbox->log, PLATED_LOG_ERROR,
+                   "%s: %s; passages are kept in memory and a restart would lose them",
+                   outbox->path, strerror(-reason));
+    outbox->refused = true;
+    spare->sequence = ++outbox->spare_sequence;
+    spare->topic = g_strdup(message->topic);
+    spare->payload = g_strdup(message->payload);
+    g_queue_push_tail(&outbox->spare, spare);
+}
+
+void plated_outbox_push(PlatedOutbox *outbox, const PlatedOutboxMessage *message,
+                        PlatedMoment now)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
+    int r;
+
+    r = push_disk(outbox, message, now);
+    if (r == -EBADMSG) {
+        r = replace(outbox);
+        if (r == 0)
+            r = push_disk(outbox, message, now);
+    }
+    if (r < 0)
+        push_spare(outbox, message, r);
+    else
+        outbox->refused = false;
+    trim_locked(outbox, now);
+}
+
+static int next_spare(PlatedOutbox *outbox, int64_t after, int64_t *ret_sequence, char **ret_topic,
+                      char **ret_payload)
+{
+    for (GList *l = outbox->spare.head; l; l = l->next) {
+        const Spare *spare = l->data;
+
+        if (spare->sequence <= after)
+            continue;
+        *ret_sequence = spare->sequence;
+        *ret_topic = g_strdup(spare->topic);
+        *ret_payload = g_strdup(spare->payload);
+        return 0;
+    }
+    return -ENOENT;
+}
+
+static int next_disk(PlatedOutbox *outbox, int64_t after, int64_t *ret_sequence, char **ret_topic,
+                     char **ret_payload)
+{
+    _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
+    int r, code;
+
+    r = prepare(outbox->db, "SELECT sequence, topic, payload FROM message WHERE sequence > ?"
+                            " ORDER BY sequence LIMIT 1", &statement);
+    if (r < 0)
+        return r;
+    sqlite3_bind_int64(statement, 1, after);
+    code = sqlite3_step(statement);
+    if (code != SQLITE_ROW)
+        return code == SQLITE_DONE ? -ENOENT : from_sqlite(code);
+    *ret_sequence = sqlite3_column_int64(statement, 0);
+    *ret_topic = g_strdup((const char *)sqlite3_column_text(statement, 1));
+    *ret_payload = g_strdup((const char *)sqlite3_column_text(statement, 2));
+    return 0;
+}
+
+int plated_outbox_next(PlatedOutbox *outbox, const PlatedOutboxCursor *cursor,
+                       int64_t *ret_sequence, char **ret_topic, char **ret_payload)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
+
+    if (next_disk(outbox, cursor->disk, ret_sequence, ret_topic, ret_payload) == 0)
+        return 0;
+    return next_spare(outbox, cursor->spare, ret_sequence, ret_topic, ret_payload);
+}
+
+void plated_outbox_advance(PlatedOutboxCursor *cursor, int64_t sequence)
+{
+    if (sequence > SPARE_SEQUENCE)
+        cursor->spare = sequence;
+    else
+        cursor->disk = sequence;
+}
+
+void plated_outbox_acknowledge(PlatedOutbox *outbox, int64_t sequence)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
+
+    for (GList *l = outbox->spare.head; l; l = l->next) {
+        if (((Spare *)l->data)->sequence == sequence) {
+            spare_free(l->data);
+            g_queue_delete_link(&outbox->spare, l);
+            return;
+        }
+    }
+    /* Where the disk refuses, the message is sent again after a restart. */
+    (void)execute_int(outbox->db, "DELETE FROM message WHERE sequence = ?", sequence);
+}
+
+/* ---- finals that are owed ------------------------------------------------ */
+
+static int finish_one(PlatedOutbox *outbox, sqlite3_stmt *row,
+                      char *(*finish)(const char *provisional), PlatedMoment now)
+{
+    g_autofree char *payload = finish((const char *)sqlite3_column_text(row, 1));
+
+    if (!payload)
+        return 0;
+    return insert_message(outbox->db, (const char *)sqlite3_column_text(row, 0), payload, now);
+}
+
+static int finish_all(PlatedOutbox *outbox, char *(*finish)(const char *provisional),
+                      PlatedMoment now)
+{
+    _cleanup_(statement_freep) sqlite3_stmt *rows = NULL;
+    int r, code;
+
+    r = prepare(outbox->db, "SELECT topic, payload FROM owed ORDER BY rowid", &rows);
+    if (r < 0)
+        return r;
+    while ((code = sqlite3_step(rows)) == SQLITE_ROW) {
+        r = finish_one(outbox, rows, finish, now);
+        if (r < 0)
+            return r;
+    }
+    return code == SQLITE_DONE ? 0 : from_sqlite(code);
+}
+
+void plated_outbox_finish(PlatedOutbox *outbox, char *(*finish)(const char *provisional),
+                          PlatedMoment now)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
+    int r;
+
+    r = execute(outbox->db, "BEGIN");
+    if (r < 0)
+        return;
+    r = finish_all(outbox, finish, now);
+    if (r == 0)
+        r = execute(outbox->db, "DELETE FROM owed");
+    r = conclude(outbox->db, r);
+    if (r < 0)
+        plated_log(outbox->log, PLATED_LOG_WARNING,
+                   "%s: unfinished passages could not be ended: %s", outbox->path, strerror(-r));
+}
+
+uint64_t plated_outbox_count(PlatedOutbox *outbox)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
+    int64_t n = 0;
+
+    if (query_int(outbox->db, "SELECT count(*) FROM message", &n) < 0)
+        n = 0;
+    return (uint64_t)n + outbox->spare.length;
+}
+
+uint64_t plated_outbox_dropped(PlatedOutbox *outbox)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
+
+    return outbox->dropped;
+}

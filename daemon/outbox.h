@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Messages on disk until the broker has acknowledged them. Any thread. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "log.h"
+#include "nn.h"
+
+typedef struct PlatedOutbox PlatedOutbox;
+
+typedef struct PlatedOutboxLimits {
+    int max_rows;
+    int64_t max_age_us;
+} PlatedOutboxLimits;
+
+/* A moment by the wall clock. Ages are judged only between moments at which the
+ * clock was synchronised: a Pi without a battery starts in the past. */
+typedef struct PlatedMoment {
+    int64_t realtime_us;
+    bool synchronised;
+} PlatedMoment;
+
+typedef enum PlatedOutboxKind {
+    PLATED_OUTBOX_PROVISIONAL,      /* a final of the same id is owed from now on */
+    PLATED_OUTBOX_FINAL,
+} PlatedOutboxKind;
+
+typedef struct PlatedOutboxMessage {
+    PlatedOutboxKind kind;
+    const char *id, *topic, *payload;
+} PlatedOutboxMessage;
+
+/* Opens or makes the database; "" keeps the messages in memory. One that is
+ * broken is set aside as PATH.broken with a line in the log, and a new one made.
+ * -EBUSY when another process has it, -EIO and errno values otherwise. */
+NN_MUST_CHECK int plated_outbox_open(const char *path, const PlatedOutboxLimits *limits,
+                                     PlatedLog *log, PlatedOutbox **ret_outbox, NnError *error);
+/* NULL is fine. Returns NULL. */
+PlatedOutbox *plated_outbox_free(PlatedOutbox *outbox);
+
+/* On disk when it returns. Where the disk refuses, the message is kept in memory
+ * and the log told once. Drops the oldest beyond the limits. */
+void plated_outbox_push(PlatedOutbox *outbox, const PlatedOutboxMessage *message,
+                        PlatedMoment now);
+
+/* How far a reader has come. All zero: nothing was read. */
+typedef struct PlatedOutboxCursor {
+    int64_t disk, spare;
+} PlatedOutboxCursor;
+
+/* The first message after the cursor, in the order of pushing; the cursor stays.
+ * free() topic and payload. -ENOENT when there is none. */
+NN_MUST_CHECK int plated_outbox_next(PlatedOutbox *outbox, const PlatedOutboxCursor *cursor,
+                                     int64_t *ret_sequence, char **ret_topic, char **ret_payload);
+void plated_outbox_advance(PlatedOutboxCursor *cursor, int64_t sequence);
+/* The broker has it: forgets it. */
+void plated_outbox_acknowledge(PlatedOutbox *outbox, int64_t sequence);
+
+/* Pushes the finals that are owed since before the last end of the process.
+ * `finish` makes a final of a provisional payload (g_free), or NULL to forget. */
+void plated_outbox_finish(PlatedOutbox *outbox, char *(*finish)(const char *provisional),
+                          PlatedMoment now);
+
+void plated_outbox_set_limits(PlatedOutbox *outbox, const PlatedOutboxLimits *limits);
+/* Drops what is too old or too much. */
+void plated_outbox_trim(PlatedOutbox *outbox, PlatedMoment now);
+uint64_t plated_outbox_count(PlatedOutbox *outbox);
+/* Messages dropped because of the limits since the outbox was opened. */
+uint64_t plated_outbox_dropped(PlatedOutbox *outbox);

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "platectl.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "version.h"
+
+#define CONFIG_FILE PLATED_CONFIG_DIR "/plated.conf"
+
+static void usage(FILE *stream)
+{
+    fputs("usage: platectl VERB [OPTION]…\n\n"
+          "  read [--json] [--config FILE] [--models DIR] IMAGE|DIRECTORY…\n"
+          "      reads the plates of pictures; directories with all that is in them\n"
+          "  watch [--json] [--config FILE] [--host HOST] [--port PORT]\n"
+          "      prints passages as the broker tells of them\n"
+          "  help\n"
+          "      writes this\n"
+          "  version\n"
+          "      writes the version\n",
+          stream);
+}
+
+static void warn(void *userdata, const char *sentence)
+{
+    plated_log(userdata, PLATED_LOG_WARNING, "%s", sentence);
+}
+
+int platectl_load_config(const char *path, PlatedLog *log, PlatedConfig **ret_config)
+{
+    NnError error = {0};
+    int r;
+
+    if (!path && access(CONFIG_FILE, F_OK) < 0)
+        return plated_config_new(ret_config);
+    r = plated_config_load(path ? path : CONFIG_FILE, warn, log, ret_config, &error);
+    if (r < 0)
+        plated_log(log, PLATED_LOG_ERROR, "%s", error.message);
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    const char *verb = argc > 1 ? argv[1] : "";
+    PlatedLog log;
+
+    setlocale(LC_CTYPE, "");
+    plated_log_init(&log, PLATED_LOG_WARNING);
+    log.program = "platectl";
+    if (strcmp(verb, "read") == 0)
+        return platectl_read(argc - 1, argv + 1, &log);
+    if (strcmp(verb, "watch") == 0)
+        return platectl_watch(argc - 1, argv + 1, &log);
+    if (strcmp(verb, "help") == 0 || strcmp(verb, "--help") == 0) {
+        usage(stdout);
+        return EXIT_SUCCESS;
+    }
+    if (strcmp(verb, "version") == 0 || strcmp(verb, "--version") == 0) {
+        puts("platectl " PLATED_VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (*verb)
+        fprintf(stderr, "platectl: there is no verb '%s'\n", verb);
+    usage(stderr);
+    return EX_USAGE;
+}

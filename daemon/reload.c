@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gio/gio.h>
+
+#include "base/util.h"
+#include "notify.h"
+#include "service_private.h"
+
+/* Everything new is made first; only when all of it could be made is it put in
+ * the place of the old. */
+struct PlatedReload {
+    PlatedService *service;
+    PlatedConfig *config;
+    PlatedMqtt *mqtt;               /* NULL: the old one stays, as with the next two */
+    char *password;
+    PlatedCamera *camera;
+    PlatedRecognition *recognition;
+    bool new_tracker;
+    int r;                          /* of the recognition */
+    NnError error;
+};
+
+static PlatedReload *reload_free(PlatedReload *reload)
+{
+    plated_mqtt_free(reload->mqtt);
+    plated_camera_free(reload->camera);
+    plated_recognition_free(reload->recognition);
+    plated_config_free(reload->config);
+    free(reload->password);
+    g_free(reload);
+    return NULL;
+}
+
+static void end(PlatedReload *reload)
+{
+    PlatedService *service = reload->service;
+
+    reload_free(reload);
+    service->reload = NULL;
+    if (service->ready)
+        plated_notify_ready();
+    if (service->reload_again && !service->stopping) {
+        service->reload_again = false;
+        plated_reload_begin(service);
+    }
+}
+
+static void refuse(PlatedReload *reload)
+{
+    plated_log(reload->service->log, PLATED_LOG_ERROR,
+               "%s; the running configuration stays", reload->error.message);
+    end(reload);
+}
+
+static void warn(void *userdata, const char *sentence)
+{
+    plated_log(userdata, PLATED_LOG_WARNING, "%s", sentence);
+}
+
+/* ---- putting it in place ------------------------------------------------- */
+
+static void replace_mqtt(PlatedService *service, PlatedMqtt *mqtt)
+{
+    service->mqtt = mqtt;
+    plated_delivery_set_mqtt(service->delivery, mqtt);
+    plated_mqtt_start(mqtt);
+}
+
+static void replace_camera(PlatedService *service, PlatedCamera *camera)
+{
+    plated_camera_free(service->camera);
+    service->camera = camera;
+    service->camera_logged = LPR_SOURCE_STARTING;
+    plated_service_start_camera(service);
+}
+
+static void replace_tracker(PlatedReload *reload)
+{
+    LprTrackerOptions options;
+
+    plated_service_tracker_options(reload->config, &options);
+    if (plated_worker_set_tracker(reload->service->worker, &options) < 0)
+        plated_log(reload->service->log, PLATED_LOG_ERROR, "[passage] not applied: out of memory");
+}
+
+static void commit(PlatedReload *reload)
+{
+    PlatedService *service = reload->service;
+    PlatedOutboxLimits limits;
+    PlatedConfig *old = service->config;
+
+    if (reload->mqtt)
+        plated_service_leave_broker(service);
+    if (strcmp(old->outbox.file, reload->config->outbox.file) != 0)
+        plated_log(service->log, PLATED_LOG_WARNING, "[outbox] file applies after a restart");
+    if (reload->new_tracker || reload->camera)
+        replace_tracker(reload);
+    service->config = NN_TAKE(reload->config);
+    atomic_store(&service->log->level, plated_config_log_level(service->config));
+    plated_service_outbox_limits(service->config, &limits);
+    plated_outbox_set_limits(service->outbox, &limits);
+    plated_publisher_configure(service->publisher, service->config);
+    if (reload->recognition) {
+        plated_service_note_models(service, reload->recognition);
+        plated_worker_set_recognition(service->worker, NN_TAKE(reload->recognition));
+    }
+    if (reload->mqtt) {
+        free(service->password);
+        service->password = NN_TAKE(reload->password);
+        replace_mqtt(service, NN_TAKE(reload->mqtt));
+    }
+    if (reload->camera)
+        replace_camera(service, NN_TAKE(reload->camera));
+    plated_service_arm_state_timer(service);
+    plated_service_publish_state(service);
+    plated_config_free(old);
+    plated_log(service->log, PLATED_LOG_INFO, "%s was applied", service->path);
+    end(reload);
+}
+
+/* ---- making the new ------------------------------------------------------ */
+
+static void recognize_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel)
+{
+    PlatedReload *reload = data;
+
+    reload->r = plated_recognition_new(reload->config, NULL, false, reload->service->log,
+                                       &reload->recognition, &reload->error);
+    g_task_return_boolean(task, TRUE);
+}
+
+static void recognition_made(GObject *source, GAsyncResult *result, gpointer userdata)
+{
+    PlatedReload *reload = userdata;
+
+    if (reload->service->stopping)
+        end(reload);
+    else if (reload->r < 0)
+        refuse(reload);
+    else
+        commit(reload);
+}
+
+static bool recognition_differs(const PlatedConfig *a, const PlatedConfig *b)
+{
+    return !plated_config_equal(a, b, "models", NULL) || !plated_config_equal(a, b, "engine", NULL) ||
+           !plated_config_equal(a, b, "recognition", NULL);
+}
+
+static int make_new(PlatedReload *reload)
+{
+    PlatedService *service = reload->service;
+    const PlatedConfig *old = service->config, *new = reload->config;
+    bool renamed = strcmp(old->camera.name, new->camera.name) != 0;
+    int r;
+
+    reload->new_tracker = !plated_config_equal(old, new, "passage", NULL);
+    r = plated_config_password(new, &reload->password, &reload->error);
+    if (r < 0)
+        return plated_config_blame(new, "mqtt", "password_file", r, &reload->error);
+    if (renamed || !plated_config_equal(old, new, "mqtt", NULL) ||
+        g_strcmp0(service->password, reload->password) != 0)
+        r = plated_service_new_mqtt(service, new, &reload->mqtt, &reload->error);
+    if (r == 0 && !plated_config_equal(old, new, "camera", "name"))
+        r = plated_service_new_camera(service, new, &reload->camera, &reload->error);
+    return r;
+}
+
+void plated_reload_begin(PlatedService *service)
+{
+    PlatedReload *reload;
+    int r;
+
+    if (service->stopping)
+        return;
+    if (service->reload) {
+        service->reload_again = true;
+        return;
+    }
+    plated_notify_reloading();
+    reload = service->reload = g_new0(PlatedReload, 1);
+    reload->service = service;
+    r = plated_config_load(service->path, warn, service->log, &reload->config, &reload->error);
+    if (r == 0)
+        r = make_new(reload);
+    if (r < 0) {
+        refuse(reload);
+    } else if (recognition_differs(service->config, reload->config)) {
+        g_autoptr(GTask) task = g_task_new(NULL, NULL, recognition_made, reload);
+
+        g_task_set_task_data(task, reload, NULL);
+        g_task_run_in_thread(task, recognize_in_thread);
+    } else {
+        commit(reload);
+    }
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What service.c and reload.c share. All of it belongs to the main thread. */
+
+#include <glib.h>
+
+#include "camera.h"
+#include "config.h"
+#include "delivery.h"
+#include "log.h"
+#include "mqtt.h"
+#include "outbox.h"
+#include "publisher.h"
+#include "worker.h"
+
+#define PLATED_FPS_WINDOW_S 10
+
+typedef struct PlatedReload PlatedReload;
+
+typedef struct PlatedService {
+    GMainLoop *loop;
+    PlatedLog *log;
+    const char *path;
+    PlatedConfig *config;
+    char *password;                 /* in use; NULL: none */
+
+    PlatedOutbox *outbox;
+    PlatedPublisher *publisher;
+    PlatedDelivery *delivery;
+    PlatedWorker *worker;
+    PlatedCamera *camera;
+    PlatedMqtt *mqtt;
+    PlatedReload *reload;           /* under way */
+    bool reload_again;
+
+    LprSourceState camera_state, camera_logged;
+    char *camera_reason;
+    int64_t camera_since_us, started_us;
+    bool first_frame, broker_tried, ready, stopping;
+    int goodbye_mid;
+    int64_t drain_until_us;
+    int status;
+
+    uint64_t fps_frames[PLATED_FPS_WINDOW_S];
+    int64_t fps_times_us[PLATED_FPS_WINDOW_S];
+    unsigned seconds;
+    double fps;
+    char *detector, *reader, *region;   /* versions of the models */
+    guint second_timer, state_timer, camera_timer, drain_timer;
+    guint term_source, int_source, hup_source;
+} PlatedService;
+
+void plated_service_tracker_options(const PlatedConfig *config, LprTrackerOptions *ret_options);
+void plated_service_outbox_limits(const PlatedConfig *config, PlatedOutboxLimits *ret_limits);
+NN_MUST_CHECK int plated_service_new_mqtt(PlatedService *service, const PlatedConfig *config,
+                                          PlatedMqtt **ret_mqtt, NnError *error);
+NN_MUST_CHECK int plated_service_new_camera(PlatedService *service, const PlatedConfig *config,
+                                            PlatedCamera **ret_camera, NnError *error);
+/* Publishes "offline", says goodbye and frees the connection. */
+void plated_service_leave_broker(PlatedService *service);
+/* Opens `service->camera`. */
+void plated_service_start_camera(PlatedService *service);
+void plated_service_note_models(PlatedService *service, const PlatedRecognition *recognition);
+void plated_service_publish_state(PlatedService *service);
+void plated_service_arm_state_timer(PlatedService *service);
+
+/* Reads the configuration again and applies it, or keeps the old one. */
+void plated_reload_begin(PlatedService *service);

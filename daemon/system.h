@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the machine says about itself. `root` is "" or a directory for tests. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Of the hottest thermal zone, in °C; NaN when there is none. */
+double plated_system_temperature(const char *root);
+/* Whether a Raspberry Pi is slowed down now, by heat or by its power supply: 1,
+ * 0, or -1 when the firmware does not say. */
+int plated_system_throttled(const char *root);
+/* Whether the kernel's clock is disciplined by a time server. */
+bool plated_system_clock_synchronised(void);
+
+int64_t plated_system_monotonic_us(void);
+int64_t plated_system_realtime_us(void);

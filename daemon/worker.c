@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <glib.h>
+
+#include "base/util.h"
+#include "system.h"
+
+#define ROUND_US 100000
+#define LATENCY_SMOOTHING 0.1
+#define COMPLAIN_US (60 * (int64_t)1000000)
+
+struct PlatedWorker {
+    GThread *thread;
+    LprMailbox *mailbox;
+    PlatedWorkerCallbacks callbacks;
+    void *userdata;
+    PlatedLog *log;
+
+    GMutex lock;                        /* for the orders and the stats */
+    PlatedRecognition *next_recognition;
+    LprTracker *next_tracker;
+    bool live, flush;
+    PlatedWorkerStats stats;
+
+    /* Of the thread. */
+    PlatedRecognition *recognition;
+    LprTracker *tracker;
+    int64_t last_time_us, last_realtime_us;     /* of the last frame */
+    int64_t complained_us;
+};
+
+NN_DEFINE_CLEANUP(PlatedWorker, plated_worker_free)
+
+static void frame_unrefp(LprFrame **frame)
+{
+    lpr_frame_unref(*frame);
+}
+
+static void on_passage(void *userdata, const LprPassage *passage)
+{
+    PlatedWorker *worker = userdata;
+
+    worker->callbacks.passage(worker->userdata, passage, worker->recognition->recognizer);
+}
+
+/* The clock of a camera is the world's, that of a clip stands with its frames. */
+static void clock_of(const PlatedWorker *worker, bool live, int64_t *ret_time_us,
+                     int64_t *ret_realtime_us)
+{
+    *ret_time_us = live ? plated_system_monotonic_us() : worker->last_time_us;
+    *ret_realtime_us = live ? plated_system_realtime_us() : worker->last_realtime_us;
+}
+
+static void flush(PlatedWorker *worker, bool live)
+{
+    int64_t time_us, realtime_us;
+
+    clock_of(worker, live, &time_us, &realtime_us);
+    lpr_tracker_flush(worker->tracker, time_us, realtime_us);
+}
+
+static void obey(PlatedWorker *worker)
+{
+    PlatedRecognition *recognition;
+    LprTracker *tracker;
+    bool live;
+
+    g_mutex_lock(&worker->lock);
+    recognition = NN_TAKE(worker->next_recognition);
+    tracker = NN_TAKE(worker->next_tracker);
+    live = worker->live;
+    worker->stats.alive_us = plated_system_monotonic_us();
+    g_mutex_unlock(&worker->lock);
+    if (recognition) {
+        plated_recognition_free(worker->recognition);
+        worker->recognition = recognition;
+    }
+    if (tracker) {
+        flush(worker, live);
+        lpr_tracker_free(worker->tracker);
+        worker->tracker = tracker;
+    }
+}
+
+static void count_frame(PlatedWorker *worker, const LprFrame *frame)
+{
+    int64_t now = plated_system_monotonic_us();
+    double latency_ms = (double)(now - lpr_frame_time_us(frame)) / 1e3;
+    bool first;
+
+    g_mutex_lock(&worker->lock);
+    first = worker->stats.frames++ == 0;
+    if (!worker->live)
+        worker->stats.latency_ms = -1;
+    else if (worker->stats.latency_ms < 0)
+        worker->stats.latency_ms = latency_ms;
+    else
+        worker->stats.latency_ms += LATENCY_SMOOTHING * (latency_ms - worker->stats.latency_ms);
+    worker->stats.inferred_us = now;
+    g_mutex_unlock(&worker->lock);
+    if (first)
+        worker->callbacks.first_frame(worker->userdata);
+}
+
+static void complain(PlatedWorker *worker, const char *sentence)
+{
+    int64_t now = plated_system_monotonic_us();
+
+    if (worker->complained_us && now - worker->complained_us < COMPLAIN_US)
+        return;
+    worker->complained_us = now;
+    plated_log(worker->log, PLATED_LOG_ERROR, "recognition failed: %s", sentence);
+}
+
+static void look_at(PlatedWorker *worker, LprFrame *frame)
+{
+    LprPlate plates[LPR_PLATES_MAX];
+    size_t n = 0;
+    NnError error = {0};
+    int r;
+
+    worker->last_time_us = lpr_frame_time_us(frame);
+    worker->last_realtime_us = lpr_frame_realtime_us(frame);
+    r = lpr_recognizer_run(worker->recognition->recognizer, frame, plates, &n, NULL, &error);
+    if (r < 0) {
+        complain(worker, error.message);
+        return;
+    }
+    r = lpr_tracker_update(worker->tracker, frame, plates, n);
+    if (r < 0)
+        complain(worker, strerror(-r));
+    count_frame(worker, frame);
+}
+
+/* The mailbox is empty: time passes, and what waited for that is done. */
+static void idle(PlatedWorker *worker)
+{
+    bool live, flush_now;
+    int64_t time_us, realtime_us;
+
+    g_mutex_lock(&worker->lock);
+    live = worker->live;
+    flush_now = worker->flush;
+    worker->flush = false;
+    g_mutex_unlock(&worker->lock);
+    if (live) {
+        clock_of(worker, live, &time_us, &realtime_us);
+        lpr_tracker_tick(worker->tracker, time_us, realtime_us);
+    }
+    if (flush_now) {
+        flush(worker, live);
+        worker->callbacks.flushed(worker->userdata);
+    }
+}
+
+static gpointer run(gpointer userdata)
+{
+    PlatedWorker *worker = userdata;
+
+    for (;;) {
+        _cleanup_(frame_unrefp) LprFrame *frame = NULL;
+        int r;
+
+        obey(worker);
+        r = lpr_mailbox_take(worker->mailbox, ROUND_US, &frame);
+        if (r == -ETIMEDOUT)
+            idle(worker);
+        else if (r < 0)
+            break;
+        else
+            look_at(worker, frame);
+    }
+    flush(worker, worker->live);
+    worker->callbacks.ended(worker->userdata);
+    return NULL;
+}
+
+int plated_worker_new(PlatedRecognition *recognition, const LprTrackerOptions *tracker,
+                      const PlatedWorkerCallbacks *callbacks, void *userdata, PlatedLog *log,
+                      PlatedWorker **ret_worker)
+{
+    _cleanup_(plated_worker_freep) PlatedWorker *worker = g_new0(PlatedWorker, 1);
+    int r;
+
+    g_mutex_init(&worker->lock);
+    worker->callbacks = *callbacks;
+    worker->userdata = userdata;
+    worker->log = log;
+    worker->stats.latency_ms = -1;
+    r = lpr_mailbox_new(&worker->mailbox);
+    if (r < 0)
+        return r;
+    r = lpr_tracker_new(tracker, on_passage, worker, &worker->tracker);
+    if (r < 0)
+        return r;
+    worker->recognition = recognition;
+    worker->thread = g_thread_new("recognition", run, worker);
+    *ret_worker = NN_TAKE(worker);
+    return 0;
+}
+
+PlatedWorker *plated_worker_free(PlatedWorker *worker)
+{
+    if (!worker)
+        return NULL;
+    if (worker->thread) {
+        plated_worker_stop(worker);
+        g_thread_join(worker->thread);
+    }
+    lpr_tracker_free(worker->tracker);
+    lpr_tracker_free(worker->next_tracker);
+    plated_recognition_free(worker->recognition);
+    plated_recognition_free(worker->next_recognition);
+    lpr_mailbox_free(worker->mailbox);
+    g_mutex_clear(&worker->lock);
+    g_free(worker);
+    return NULL;
+}
+
+void plated_worker_put(PlatedWorker *worker, LprFrame *frame, bool wait)
+{
+    lpr_mailbox_put(worker->mailbox, frame, wait);
+}
+
+void plated_worker_set_live(PlatedWorker *worker, bool live)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&worker->lock);
+
+    worker->live = live;
+}
+
+void plated_worker_set_recognition(PlatedWorker *worker, PlatedRecognition *recognition)
+{
+    PlatedRecognition *unused;
+
+    g_mutex_lock(&worker->lock);
+    unused = worker->next_recognition;
+    worker->next_recognition = recognition;
+    g_mutex_unlock(&worker->lock);
+    plated_recognition_free(unused);
+}
+
+int plated_worker_set_tracker(PlatedWorker *worker, const LprTrackerOptions *options)
+{
+    LprTracker *tracker = NULL, *unused;
+    int r;
+
+    r = lpr_tracker_new(options, on_passage, worker, &tracker);
+    if (r < 0)
+        return r;
+    g_mutex_lock(&worker->lock);
+    unused = worker->next_tracker;
+    worker->next_tracker = tracker;
+    g_mutex_unlock(&worker->lock);
+    lpr_tracker_free(unused);
+    return 0;
+}
+
+void plated_worker_flush(PlatedWorker *worker)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&worker->lock);
+
+    worker->flush = true;
+}
+
+void plated_worker_stop(PlatedWorker *worker)
+{
+    lpr_mailbox_close(worker->mailbox);
+}
+
+void plated_worker_stats(PlatedWorker *worker, PlatedWorkerStats *ret_stats)
+{
+    g_mutex_lock(&worker->lock);
+    *ret_stats = worker->stats;
+    g_mutex_unlock(&worker->lock);
+    ret_stats->frames_dropped = lpr_mailbox_dropped(worker->mailbox);
+}
