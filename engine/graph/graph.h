@@ -38,7 +38,8 @@ typedef struct NnAttribute {
 
 typedef struct NnValue {
     char *name;
-    NnTensor tensor;    /* dims: exact, or the most they can be when `dynamic` */
+    NnTensor tensor;    /* dims: exact, or the most they can be when `dynamic`; data: of a
+                           constant, or of a shape while dynamic dims are the largest */
     bool inferred;      /* tensor is filled */
     bool constant;      /* tensor.data holds the value */
     bool owned;         /* tensor.data is freed with the value */
@@ -132,6 +133,10 @@ NN_MUST_CHECK int nn_node_string(const NnNode *node, const char *name, const cha
 /* `ret_n` is 0 and `ret` untouched when absent. -E2BIG: more than `max`. */
 NN_MUST_CHECK int nn_node_ints(const NnNode *node, const char *name, int64_t *ret, size_t max,
                                size_t *ret_n, NnError *error);
+
+/* The type of a TensorProto.DataType number; NN_DTYPE_UNDEFINED for one that the
+ * engine does not have (strings, complex, bfloat16, 4 bits). */
+NnDtype nn_dtype_from_onnx(int64_t number);
 
 /* Bytes of a tensor; -EBADMSG for a negative dim, -E2BIG over the limit. */
 NN_MUST_CHECK int nn_tensor_bytes(const NnTensor *tensor, size_t *ret_bytes);

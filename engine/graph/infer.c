@@ -147,55 +147,98 @@ static int evaluate(NnCall *call)
     return r;
 }
 
-static bool may_fold(const Infer *infer, const NnNode *node)
+/* What a node's outputs are known to be while loading. */
+typedef enum Known {
+    KNOWN_NOT,
+    KNOWN_CONSTANT,
+    KNOWN_PLANNED,      /* what they are when dynamic dims are the largest: shape arithmetic */
+} Known;
+
+/* Planned values are those of shapes; more bytes are no shape. */
+#define PLANNED_BYTES_MAX 1024
+
+static Known how_known(const Infer *infer, const NnNode *node)
 {
+    Known known = KNOWN_CONSTANT;
+
     if (node->op->flags & NN_OP_NO_FOLD)
-        return false;
+        return KNOWN_NOT;
     for (size_t i = 0; i < node->n_inputs; i++) {
         const NnValue *value;
 
         if (node->inputs[i] == NN_NO_VALUE)
             continue;
         value = &infer->graph->values[node->inputs[i]];
-        if (value->dynamic || (!value->constant && !(node->op->flags & NN_OP_DIMS_ONLY)))
-            return false;
+        if (value->dynamic)
+            known = KNOWN_PLANNED;
+        if (!value->tensor.data && !(node->op->flags & NN_OP_DIMS_ONLY))
+            return KNOWN_NOT;
     }
-    return true;
+    if (known == KNOWN_PLANNED && (node->op->flags & NN_OP_DYNAMIC))
+        return KNOWN_NOT;
+    return known;
 }
 
-/* Makes the outputs constant. Leaves them to the run when they are too large. */
-static int fold(Infer *infer, NnNode *node, NnCall *call)
+static int output_bytes(const Infer *infer, const NnNode *node, size_t *ret)
 {
-    size_t total = infer->folded_bytes, bytes;
-    int r = 0;
+    size_t total = 0, bytes;
 
     for (size_t i = 0; i < node->n_outputs; i++)
-        if (infer->out[i]) {
-            r = nn_tensor_bytes(infer->out[i], &bytes);
-            if (r < 0 || nn_add_size(total, bytes, &total) < 0)
-                return -E2BIG;
-        }
-    if (total > NN_LIMIT_FOLDED_BYTES)
+        if (infer->out[i] && (nn_tensor_bytes(infer->out[i], &bytes) < 0 ||
+                              nn_add_size(total, bytes, &total) < 0))
+            return -E2BIG;
+    *ret = total;
+    return 0;
+}
+
+static int allocate_results(Infer *infer, const NnNode *node)
+{
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        size_t bytes;
+
+        if (!infer->out[i])
+            continue;
+        if (nn_tensor_bytes(infer->out[i], &bytes) < 0)
+            return -E2BIG;
+        infer->out[i]->data = nn_aligned_alloc(bytes);
+        if (!infer->out[i]->data)
+            return nn_error_set(infer->error, -ENOMEM, "out of memory for %zu bytes", bytes);
+    }
+    return 0;
+}
+
+/* Evaluates a node whose inputs are known. What is too large is left to the run. */
+static int fold(Infer *infer, NnNode *node, NnCall *call, Known known)
+{
+    size_t bytes;
+    int r;
+
+    r = output_bytes(infer, node, &bytes);
+    if (r < 0)
+        return r;
+    if (infer->folded_bytes + bytes > NN_LIMIT_FOLDED_BYTES ||
+        (known == KNOWN_PLANNED && bytes > PLANNED_BYTES_MAX))
         return 0;
-    for (size_t i = 0; i < node->n_outputs && r >= 0; i++)
-        if (infer->out[i]) {
-            r = nn_tensor_bytes(infer->out[i], &bytes);
-            infer->out[i]->data = nn_aligned_alloc(bytes);
-            if (!infer->out[i]->data)
-                r = nn_error_set(infer->error, -ENOMEM, "out of memory for %zu bytes", bytes);
-        }
+    r = allocate_results(infer, node);
     if (r >= 0)
         r = evaluate(call);
     for (size_t i = 0; i < node->n_outputs; i++) {
+        NnValue *value;
+
         if (!infer->out[i])
             continue;
+        value = &infer->graph->values[node->outputs[i]];
         if (r < 0)
             free(infer->out[i]->data);
         else
-            nn_value_set_constant(&infer->graph->values[node->outputs[i]], infer->out[i], true);
+            nn_value_set_constant(value, infer->out[i], true);
+        if (known == KNOWN_PLANNED) {
+            value->constant = false;
+            value->dynamic = true;
+        }
     }
-    infer->folded_bytes = total;
-    node->removed = r >= 0;
+    infer->folded_bytes += bytes;
+    node->removed = r >= 0 && known == KNOWN_CONSTANT;
     return r;
 }
 
@@ -203,6 +246,7 @@ static int infer_node(Infer *infer, NnNode *node)
 {
     NnCall call = make_call(infer, node);
     bool dynamic = node->op->flags & NN_OP_DYNAMIC;
+    Known known;
     size_t bytes;
     int r;
 
@@ -217,17 +261,18 @@ static int infer_node(Infer *infer, NnNode *node)
 
         if (!infer->out[i])
             continue;
+        infer->out[i]->data = NULL;
         r = nn_tensor_bytes(infer->out[i], &bytes);
         if (r < 0)
             return nn_error_set(infer->error, r, "output %zu would be larger than %zu MiB", i,
                                 NN_LIMIT_TENSOR_BYTES >> 20);
         value = &infer->graph->values[node->outputs[i]];
         value->tensor = *infer->out[i];
-        value->tensor.data = NULL;
         value->inferred = true;
         value->dynamic = dynamic;
     }
-    return may_fold(infer, node) ? fold(infer, node, &call) : 0;
+    known = how_known(infer, node);
+    return known == KNOWN_NOT ? 0 : fold(infer, node, &call, known);
 }
 
 int nn_graph_infer(NnGraph *graph, const NnKernels *kernels, NnError *error)

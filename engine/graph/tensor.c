@@ -27,6 +27,19 @@ const char *nn_dtype_name(NnDtype dtype)
     return dtypes[(unsigned)dtype < _NN_DTYPE_MAX ? dtype : NN_DTYPE_UNDEFINED].name;
 }
 
+NnDtype nn_dtype_from_onnx(int64_t number)
+{
+    static const NnDtype table[] = {
+        [1] = NN_DTYPE_F32,  [2] = NN_DTYPE_U8,   [3] = NN_DTYPE_I8,   [4] = NN_DTYPE_U16,
+        [5] = NN_DTYPE_I16,  [6] = NN_DTYPE_I32,  [7] = NN_DTYPE_I64,  [9] = NN_DTYPE_BOOL,
+        [10] = NN_DTYPE_F16, [11] = NN_DTYPE_F64, [12] = NN_DTYPE_U32, [13] = NN_DTYPE_U64,
+    };
+
+    if (number < 0 || number >= (int64_t)NN_ARRAY_SIZE(table))
+        return NN_DTYPE_UNDEFINED;
+    return table[number];
+}
+
 int64_t nn_tensor_elements(const NnTensor *tensor)
 {
     int64_t n = 1;

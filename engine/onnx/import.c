@@ -126,7 +126,7 @@ static int import_type(Import *import, const Onnx__ValueInfo *info, NnTensor *re
     if (!info->type || !info->type->tensor_type)
         return nn_error_set(import->error, -ENOTSUP, "input '%s' is not a tensor", name);
     type = info->type->tensor_type;
-    tensor.dtype = nn_onnx_dtype(type->elem_type);
+    tensor.dtype = nn_dtype_from_onnx(type->elem_type);
     if (tensor.dtype == NN_DTYPE_UNDEFINED)
         return nn_error_set(import->error, -ENOTSUP, "input '%s': element type %d is not supported",
                             name, type->elem_type);

@@ -13,19 +13,6 @@
 
 #include "base/limits.h"
 
-NnDtype nn_onnx_dtype(int32_t data_type)
-{
-    static const NnDtype table[] = {
-        [1] = NN_DTYPE_F32, [2] = NN_DTYPE_U8,   [3] = NN_DTYPE_I8,   [4] = NN_DTYPE_U16,
-        [5] = NN_DTYPE_I16, [6] = NN_DTYPE_I32,  [7] = NN_DTYPE_I64,  [9] = NN_DTYPE_BOOL,
-        [10] = NN_DTYPE_F16, [11] = NN_DTYPE_F64, [12] = NN_DTYPE_U32, [13] = NN_DTYPE_U64,
-    };
-
-    if (data_type < 0 || (size_t)data_type >= NN_ARRAY_SIZE(table))
-        return NN_DTYPE_UNDEFINED;
-    return table[data_type];
-}
-
 /* Copies typed elements, which the wire format widens, into narrow ones. */
 #define NARROW(type, count, source)                                  \
     do {                                                             \
@@ -142,7 +129,7 @@ static int read_header(const Onnx__Tensor *proto, NnTensor *tensor, size_t *ret_
 {
     int r;
 
-    tensor->dtype = nn_onnx_dtype(proto->data_type);
+    tensor->dtype = nn_dtype_from_onnx(proto->data_type);
     if (tensor->dtype == NN_DTYPE_UNDEFINED)
         return nn_error_set(error, -ENOTSUP, "element type %d is not supported", proto->data_type);
     if (proto->n_dims > NN_RANK_MAX)

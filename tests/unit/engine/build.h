@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Builds small ONNX files in memory. Everything lives until the program ends. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "onnx.pb-c.h"
+
+typedef struct Build {
+    Onnx__Model model;
+    Onnx__Graph graph;
+    Onnx__OperatorSet opset;
+    Onnx__OperatorSet *opsets[1];
+} Build;
+
+/* An empty model of this opset. */
+void build_start(Build *build, int64_t opset);
+
+/* A dim of -1 is an open one named "n". */
+void build_input(Build *build, const char *name, int data_type, size_t rank, const int64_t *dims);
+void build_output(Build *build, const char *name);
+
+/* float32 with these elements, or zeros. */
+Onnx__Tensor *build_floats(Build *build, const char *name, size_t rank, const int64_t *dims,
+                           const float *elements);
+Onnx__Tensor *build_ints(Build *build, const char *name, size_t n, const int64_t *elements);
+
+/* Inputs and outputs separated by spaces. */
+Onnx__Node *build_node(Build *build, const char *type, const char *inputs, const char *outputs);
+void build_attribute_ints(Onnx__Node *node, const char *name, size_t n, const int64_t *ints);
+void build_attribute_int(Onnx__Node *node, const char *name, int64_t i);
+
+/* The file. */
+uint8_t *build_pack(const Build *build, size_t *ret_n);

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Running: the passes change no result, threads change no bit, sessions of one
+ * model do not disturb each other, dims that depend on data are the true ones. */
+
+#include <math.h>
+#include <pthread.h>
+
+#include "build.h"
+#include "exec/exec.h"
+#include "test.h"
+
+enum { FLOAT = 1, CHANNELS = 6, SIZE = 9 };
+
+static float noise(uint32_t *state)
+{
+    *state = *state * 1664525 + 1013904223;
+    return (float)(*state >> 8) / (1 << 23) - 1;
+}
+
+static const char *add_noise(Build *build, const char *name, size_t rank, const int64_t *dims,
+                             float offset)
+{
+    static uint32_t state = 1;
+    Onnx__Tensor *tensor = build_floats(build, name, rank, dims, NULL);
+    float *data = (float *)tensor->raw_data.data;
+
+    for (size_t i = 0; i < tensor->raw_data.len / sizeof(float); i++)
+        data[i] = noise(&state) + offset;
+    return name;
+}
+
+/* Every pattern that a pass rewrites, one after the other. */
+static uint8_t *all_patterns(size_t *ret_n)
+{
+    static const int64_t image[] = { 1, CHANNELS, SIZE, SIZE }, channel[] = { CHANNELS };
+    static const int64_t w3[] = { CHANNELS, CHANNELS, 3, 3 }, w1[] = { CHANNELS, CHANNELS, 1, 1 };
+    static const int64_t planes[] = { 1, CHANNELS, 1, 1 };
+    static const int64_t pads[] = { 1, 1, 1, 1 };
+    static const char *const norm[] = { "scale", "shift", "mean" };
+    Build build;
+
+    build_start(&build, 13);
+    build_input(&build, "x", FLOAT, 4, image);
+    build_output(&build, "y");
+    add_noise(&build, "w1", 4, w3, 0);
+    add_noise(&build, "w2", 4, w1, 0);
+    add_noise(&build, "w3", 4, w3, 0);
+    add_noise(&build, "b1", 1, channel, 0);
+    for (size_t i = 0; i < 3; i++)
+        add_noise(&build, norm[i], 1, channel, 0);
+    add_noise(&build, "var", 1, channel, 2);
+    add_noise(&build, "implicit_a", 4, planes, 0);
+    add_noise(&build, "implicit_m", 4, planes, 0);
+    build_attribute_ints(build_node(&build, "Conv", "x w1 b1", "c1"), "pads", 4, pads);
+    build_node(&build, "BatchNormalization", "c1 scale shift mean var", "n1");
+    build_node(&build, "Sigmoid", "n1", "s1");
+    build_node(&build, "Mul", "s1 n1", "a1");
+    build_node(&build, "Identity", "a1", "i1");
+    build_node(&build, "Add", "i1 implicit_a", "p2");
+    build_node(&build, "Conv", "p2 w2", "c2");
+    build_node(&build, "Mul", "implicit_m c2", "m2");
+    build_node(&build, "Relu", "m2", "a2");
+    build_attribute_ints(build_node(&build, "Conv", "a2 w3", "c3"), "pads", 4, pads);
+    build_node(&build, "Add", "c3 a1", "r3");
+    build_node(&build, "LeakyRelu", "r3", "y");
+    return build_pack(&build, ret_n);
+}
+
+typedef struct Net {
+    NnContext *context;
+    NnModel *model;
+} Net;
+
+static Net load(const uint8_t *bytes, size_t n, int threads, bool keep_graph)
+{
+    NnContextOptions context_options = { .threads = threads };
+    NnModelOptions options = { .verify = true, .keep_graph = keep_graph };
+    NnError error;
+    Net net;
+
+    if (nn_context_new(&context_options, &net.context, &error) < 0 ||
+        nn_model_load_memory(net.context, "m", bytes, n, &options, &net.model, &error) < 0)
+        TEST_FAIL("%s", error.message);
+    return net;
+}
+
+static void unload(Net *net)
+{
+    nn_model_free(net->model);
+    nn_context_free(net->context);
+}
+
+/* Runs on noise of this seed. The result is malloc'd. */
+static float *run(NnModel *model, uint32_t seed, int64_t *ret_n)
+{
+    NnSession *session;
+    NnError error;
+    const NnTensor *out;
+    NnTensor *in;
+    float *copy;
+
+    if (nn_session_new(model, &session, &error) < 0)
+        TEST_FAIL("%s", error.message);
+    in = nn_session_input(session, 0);
+    for (int64_t i = 0; i < nn_tensor_elements(in); i++)
+        ((float *)in->data)[i] = noise(&seed);
+    if (nn_session_run(session, &error) < 0)
+        TEST_FAIL("%s", error.message);
+    out = nn_session_output(session, 0);
+    *ret_n = nn_tensor_elements(out);
+    copy = malloc((size_t)*ret_n * sizeof(float));
+    memcpy(copy, out->data, (size_t)*ret_n * sizeof(float));
+    nn_session_free(session);
+    return copy;
+}
+
+static void test_passes(void)
+{
+    size_t n;
+    uint8_t *bytes = all_patterns(&n);
+    Net plain = load(bytes, n, 1, true), fused = load(bytes, n, 1, false);
+    int64_t n_plain, n_fused;
+    float *a = run(plain.model, 7, &n_plain), *b = run(fused.model, 7, &n_fused);
+    float largest = 0;
+
+    TEST_INT(nn_model_graph(plain.model)->n_nodes, 12);
+    TEST_INT(nn_model_graph(fused.model)->n_nodes, 3);
+    TEST_INT(n_fused, n_plain);
+    for (int64_t i = 0; i < n_plain; i++)
+        largest = fmaxf(largest, fabsf(a[i]));
+    for (int64_t i = 0; i < n_plain; i++)
+        if (!(fabsf(a[i] - b[i]) <= 1e-5f * largest))
+            TEST_FAIL("element %lld is %g, unfused %g", (long long)i, (double)b[i], (double)a[i]);
+    free(a);
+    free(b);
+    unload(&plain);
+    unload(&fused);
+    free(bytes);
+}
+
+static void test_threads_change_nothing(void)
+{
+    size_t n;
+    uint8_t *bytes = all_patterns(&n);
+    Net one = load(bytes, n, 1, false);
+    int64_t n_one, n_many;
+    float *a = run(one.model, 3, &n_one);
+
+    for (int threads = 2; threads <= 5; threads++) {
+        Net many = load(bytes, n, threads, false);
+        float *b = run(many.model, 3, &n_many);
+
+        TEST_INT(n_many, n_one);
+        TEST_INT(memcmp(a, b, (size_t)n_one * sizeof(float)), 0);
+        free(b);
+        unload(&many);
+    }
+    free(a);
+    unload(&one);
+    free(bytes);
+}
+
+typedef struct Runner {
+    NnModel *model;
+    uint32_t seed;
+    const float *expected;
+} Runner;
+
+static void *run_often(void *userdata)
+{
+    Runner *runner = userdata;
+
+    for (int i = 0; i < 20; i++) {
+        int64_t n;
+        float *got = run(runner->model, runner->seed, &n);
+
+        TEST_INT(memcmp(got, runner->expected, (size_t)n * sizeof(float)), 0);
+        free(got);
+    }
+    return NULL;
+}
+
+static void test_sessions_in_threads(void)
+{
+    size_t n;
+    uint8_t *bytes = all_patterns(&n);
+    Net net = load(bytes, n, 3, false);
+    Runner runners[4];
+    pthread_t threads[4];
+    int64_t ignored;
+
+    for (uint32_t i = 0; i < 4; i++)
+        runners[i] = (Runner){ net.model, i + 1, run(net.model, i + 1, &ignored) };
+    for (size_t i = 0; i < 4; i++)
+        TEST_INT(pthread_create(&threads[i], NULL, run_often, &runners[i]), 0);
+    for (size_t i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        free((void *)runners[i].expected);
+    }
+    unload(&net);
+    free(bytes);
+}
+
+/* NonZero: as many columns as there are elements that are not zero. */
+static void test_dynamic(void)
+{
+    static const int64_t dims[] = { 2, 3 };
+    static const float values[][6] = { { 0, 1, 0, 2, 0, 3 }, { 0 }, { 1, 1, 1, 1, 1, 1 } };
+    static const int64_t counts[] = { 3, 0, 6 };
+    Build build;
+    size_t n;
+    uint8_t *bytes;
+    Net net;
+    NnSession *session;
+    NnError error;
+
+    build_start(&build, 13);
+    build_input(&build, "x", FLOAT, 2, dims);
+    build_output(&build, "y");
+    build_node(&build, "NonZero", "x", "i");
+    build_node(&build, "Transpose", "i", "y");
+    bytes = build_pack(&build, &n);
+    net = load(bytes, n, 1, false);
+    TEST_INT(nn_session_new(net.model, &session, &error), 0);
+    for (size_t i = 0; i < 3; i++) {
+        const NnTensor *y = nn_session_output(session, 0);
+
+        memcpy(nn_session_input(session, 0)->data, values[i], sizeof(values[i]));
+        TEST_INT(nn_session_run(session, &error), 0);
+        TEST_INT(y->rank, 2);
+        TEST_INT(y->dims[0], counts[i]);
+        TEST_INT(y->dims[1], 2);
+        if (i == 0) {
+            TEST_INT(((const int64_t *)y->data)[0], 0);
+            TEST_INT(((const int64_t *)y->data)[1], 1);
+            TEST_INT(((const int64_t *)y->data)[4], 1);
+            TEST_INT(((const int64_t *)y->data)[5], 2);
+        }
+    }
+    nn_session_free(session);
+    unload(&net);
+    free(bytes);
+}
+
+int main(void)
+{
+    test_passes();
+    test_threads_change_nothing();
+    test_sessions_in_threads();
+    test_dynamic();
+    return 0;
+}
