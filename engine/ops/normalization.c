@@ -20,10 +20,10 @@ typedef struct Moments {
         double sum = 0, squares = 0;                                                  \
         for (int64_t j = 0; j < (n); j++)                                             \
             sum += (double)(x)[j];                                                    \
-        double mean = sum / (double)(n);                                              \
+        double average = sum / (double)(n);                                              \
         for (int64_t j = 0; j < (n); j++)                                             \
-            squares += ((double)(x)[j] - mean) * ((double)(x)[j] - mean);             \
-        (Moments){ mean, 1 / sqrt(squares / (double)(n) + (double)(epsilon)) };       \
+            squares += ((double)(x)[j] - average) * ((double)(x)[j] - average);             \
+        (Moments){ average, 1 / sqrt(squares / (double)(n) + (double)(epsilon)) };       \
     })
 
 static int instance_prepare(const NnNode *node, void *params, NnError *error)
