@@ -9,6 +9,7 @@
 import argparse
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -138,12 +139,11 @@ def unit_file():
     if not shutil.which('systemd-analyze'):
         yield skipped('plated.service', 'systemd-analyze is not there')
         return
-    installed = ROOT / 'systemd' / 'plated.service'
     copy = BUILD / 'verify' / 'plated.service'
     copy.parent.mkdir(exist_ok=True)
-    text = installed.read_text()
+    text = (BUILD / 'daemon' / 'plated.service').read_text()
     # The program is checked where it was built; it need not be installed.
-    copy.write_text(text.replace('/usr/bin/plated', str(BUILD / 'daemon' / 'plated')))
+    copy.write_text(re.sub(r'(?m)^(ExecStart=)\S+', rf'\g<1>{BUILD}/daemon/plated', text))
     status, output = suites.run(['systemd-analyze', 'verify', '--man=no', copy], 'systemd', 60)
     complaints = [line for line in output.splitlines() if 'plated' in line]
     if status or complaints:
@@ -177,10 +177,7 @@ def main():
     os.chdir(ROOT)
     tally = suites.Tally()
     for name in args.suite or SUITES:
-        try:
-            tally.suite(name, SUITES[name]())
-        except Exception as error:                       # a broken suite must not hide the others
-            tally.suite(name, [failed('suite', f'{type(error).__name__}: {error}')])
+        tally.suite(name, SUITES[name]())
     return tally.close()
 
 

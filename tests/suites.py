@@ -23,6 +23,7 @@ class Result:
     name: str
     outcome: str
     why: str = ''
+    count: int = 1
 
 
 def passed(name):
@@ -154,13 +155,27 @@ def tap_results(output):
     return results
 
 
+COUNTED = re.compile(r'^(\d+) passed, (\d+) failed\b.*$', re.MULTILINE)
+
+
+def counted_results(output):
+    """Results of a program that names its failures and closes with a count."""
+    told = COUNTED.findall(output)
+    if not told:
+        return []
+    wrong = [failed(*line.split(': ', 2)[1:])
+             for line in output.splitlines() if line.startswith('failed: ')]
+    good = [Result('cases', 'passed', count=int(told[-1][0]))] if int(told[-1][0]) else []
+    return good + (wrong or [failed('cases', 'not named')] * int(told[-1][1]))
+
+
 def script(name, argv, timeout, env=None):
     """Runs a test program: its own list of results, or its exit status as one (77 skips)."""
     status, output = run(argv, name, timeout, env)
     for line in output.splitlines():
         if line.startswith('## '):                       # a figure that belongs on the terminal
             print(f'    {line[3:]}', flush=True)
-    results = tap_results(output)
+    results = tap_results(output) or counted_results(output)
     yield from results
     bad = any(r.outcome == 'failed' for r in results)
     if status == 77 and not results:
@@ -173,6 +188,14 @@ def script(name, argv, timeout, env=None):
         yield passed(name)
 
 
+def complete(results):
+    """The results, and a failure in place of an exception: it must not hide other suites."""
+    try:
+        yield from results
+    except Exception as error:
+        yield failed('suite', f'broke off: {type(error).__name__}: {error}')
+
+
 class Tally:
     """Counts and prints results as they come."""
 
@@ -183,8 +206,8 @@ class Tally:
     def suite(self, name, results):
         started, before = time.monotonic(), dict(self.count)
         print(f'--- {name}', flush=True)
-        for result in results:
-            self.count[result.outcome] += 1
+        for result in complete(results):
+            self.count[result.outcome] += result.count
             if result.outcome == 'skipped':
                 print(f'skip {name}/{result.name}: {result.why or "no reason given"}', flush=True)
             elif result.outcome == 'failed':

@@ -78,8 +78,8 @@ def whole_way():
     if not files:
         print('platectl read: not timed, PLATED_DATA names no photographs')
         return 0
-    done = subprocess.run([BUILD / 'daemon' / 'platectl', 'read', '--json', *files],
-                          capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run([BUILD / 'daemon' / 'platectl', 'read', '--json', '--models',
+                           ROOT / 'models', *files], capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         print(f'platectl read: {done.stderr.strip()}', file=sys.stderr)
         return 1

@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SOURCE = re.compile(r'(\.(c|h|inc|py|sh|proto|ini|conf|service|rules|cpp)|meson\.build|'
+SOURCE = re.compile(r'(\.(c|h|inc|py|sh|proto|ini|in|rules|sysusers|tmpfiles|cpp)|meson\.build|'
                     r'meson_options\.txt|\.clang-format|\.editorconfig)$')
 # Programs that the pages call and that come with the system or its packages.
 FOREIGN = {'sudo', 'git', 'cd', 'mosquitto_sub', 'mosquitto_pub', 'systemctl', 'journalctl', 'apt',

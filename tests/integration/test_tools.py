@@ -61,6 +61,19 @@ class Protocol(unittest.TestCase):
         self.assertEqual(self.results('okay then\nwhether ok or not ok\n# nothing\n'), [])
 
 
+class Counted(unittest.TestCase):
+    def test_named_failures(self):
+        text = 'failed: node/test_add: wrong: 1, not 2\n40 passed, 1 failed, 3 not supported\n'
+        good, bad = suites.counted_results(text)
+        self.assertEqual((good.outcome, good.count), ('passed', 40))
+        self.assertEqual((bad.name, bad.outcome, bad.why),
+                         ('node/test_add', 'failed', 'wrong: 1, not 2'))
+
+    def test_failures_without_names_count(self):
+        results = suites.counted_results('1 passed, 2 failed\n')
+        self.assertEqual([r.outcome for r in results], ['passed', 'failed', 'failed'])
+
+
 class Scripts(unittest.TestCase):
     """An exit status that contradicts the list of results is never lost."""
 

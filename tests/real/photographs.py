@@ -62,7 +62,7 @@ def iou(a, b):
 
 def read(files):
     """(answers by file name, exit status, what platectl said on stderr)."""
-    done = subprocess.run([PLATECTL, 'read', '--json', *files], capture_output=True, text=True,
+    done = subprocess.run([PLATECTL, 'read', '--json', '--models', ROOT / 'models', *files], capture_output=True, text=True,
                           cwd=ROOT)
     answers = {}
     for line in done.stdout.splitlines():
