@@ -19,99 +19,109 @@ void nn_pack_rows(const float *a, int64_t row_stride, int64_t k_stride, int64_t 
     }
 }
 
-/* Columns of a panel that lie in one output row: first input coordinates. */
-typedef struct Segment {
-    int64_t y, x;
-    int column, n;
-} Segment;
+/* Where the next value of a row of B goes. */
+typedef struct Cursor {
+    float *to;                  /* row of the panel */
+    int column;                 /* within it */
+    int64_t panel_stride;
+} Cursor;
 
-/* Panels are short: a call of memcpy would cost more than the copy. */
-static inline void copy_floats(float *restrict to, const float *restrict from, int64_t n)
+#define INLINE static inline __attribute__((always_inline))
+
+/* At most a panel. The widths are known where it counts: the loop unrolls. */
+INLINE void copy_some(float *restrict to, const float *restrict from, int64_t stride, int n)
 {
-    int64_t i = 0;
-
-    for (; i + 4 <= n; i += 4)
-        memcpy(to + i, from + i, 4 * sizeof(float));
-    for (; i < n; i++)
-        to[i] = from[i];
+    if (stride == 1)
+        for (int i = 0; i < n; i++)
+            to[i] = from[i];
+    else if (stride == 2)
+        for (int i = 0; i < n; i++)
+            to[i] = from[2 * i];
+    else
+        for (int i = 0; i < n; i++)
+            to[i] = from[stride * i];
 }
 
-static inline void clear_floats(float *to, int64_t n)
+INLINE void put_zeros(Cursor *c, int64_t n, int panel)
 {
-    for (int64_t i = 0; i < n; i++)
-        to[i] = 0.0f;
-}
-
-static inline void gather(float *restrict to, const float *restrict row, int64_t x, int64_t stride,
-                          int64_t n)
-{
-    if (stride == 1) {
-        copy_floats(to, row + x, n);
-        return;
+    for (; n > 0; n--) {
+        c->to[c->column] = 0.0f;
+        if (++c->column == panel) {
+            c->column = 0;
+            c->to += c->panel_stride;
+        }
     }
-    row += x;
-    for (int64_t i = 0; i < n; i++)
-        to[i] = row[i * stride];
+}
+
+INLINE void put_part(Cursor *c, const float *from, int64_t stride, int n, int panel)
+{
+    copy_some(c->to + c->column, from, stride, n);
+    c->column += n;
+    if (c->column == panel) {
+        c->column = 0;
+        c->to += c->panel_stride;
+    }
+}
+
+INLINE void put(Cursor *c, const float *from, int64_t stride, int64_t n, int panel)
+{
+    int head = (int)NN_MIN(n, (panel - c->column) % panel);
+
+    if (head > 0)
+        put_part(c, from, stride, head, panel);
+    from += head * stride;
+    n -= head;
+    for (; n >= panel; n -= panel, from += panel * stride) {
+        copy_some(c->to, from, stride, panel);
+        c->to += c->panel_stride;
+    }
+    if (n > 0)
+        put_part(c, from, stride, (int)n, panel);
 }
 
 /* n columns from input column x of a row of width w, zeros outside. */
-static inline void gather_padded(float *to, const float *row, int64_t w, int64_t x, int64_t stride,
-                                 int64_t n)
+INLINE void put_padded(Cursor *c, const float *row, int64_t w, int64_t x, int64_t stride, int64_t n,
+                       int panel)
 {
-    int64_t low = 0, high = 0;
+    int64_t low = 0, high = n;
 
-    if (x >= 0 && x + (n - 1) * stride < w) {
-        gather(to, row, x, stride, n);
-        return;
-    }
     if (x < 0)
         low = NN_MIN((-x + stride - 1) / stride, n);
-    if (x < w)
-        high = NN_MIN((w - 1 - x) / stride + 1, n);
-    high = NN_MAX(high, low);
-    clear_floats(to, low);
-    gather(to + low, row, x + low * stride, stride, high - low);
-    clear_floats(to + high, n - high);
+    if (x + (n - 1) * stride >= w)
+        high = NN_MAX(x < w ? (w - 1 - x) / stride + 1 : 0, low);
+    put_zeros(c, low, panel);
+    if (low < high)
+        put(c, row + x + low * stride, stride, high - low, panel);
+    put_zeros(c, n - high, panel);
 }
 
-static int find_segments(const NnIm2col *v, int64_t p, int n, Segment *segments)
+/* Row by row of B, all its panels: input rows are read along, and the panels are
+ * as many streams to write. */
+INLINE void pack_im2col(const NnIm2col *v, int64_t k_begin, int64_t k, int64_t p_begin,
+                        int64_t columns, int panel, int64_t panel_stride, float *out)
 {
-    int64_t oy = p / v->out_w, ox = p % v->out_w;
-    int count = 0;
-
-    for (int column = 0; column < n; oy++, ox = 0, count++) {
-        Segment *s = &segments[count];
-
-        s->y = oy * v->stride_h - v->pad_top;
-        s->x = ox * v->stride_w - v->pad_left;
-        s->column = column;
-        s->n = (int)NN_MIN(n - column, v->out_w - ox);
-        column += s->n;
-    }
-    return count;
-}
-
-static void pack_panel(const NnIm2col *v, int64_t k_begin, int64_t k, int64_t p, int n, int panel,
-                       float *out)
-{
-    Segment segments[NN_PACK_PANEL_MAX];
-    int n_segments = find_segments(v, p, n, segments);
     int64_t kernel = v->kernel_h * v->kernel_w;
     int64_t kx = k_begin % v->kernel_w, ky = k_begin % kernel / v->kernel_w;
+    int64_t oy_begin = p_begin / v->out_w, ox_begin = p_begin % v->out_w;
     const float *plane = v->x + k_begin / kernel * v->in_h * v->in_w;
 
-    for (int64_t kk = 0; kk < k; kk++, out += panel) {
-        for (int i = 0; i < n_segments; i++) {
-            const Segment *s = &segments[i];
-            int64_t y = s->y + ky * v->dilation_h;
+    for (int64_t kk = 0; kk < k; kk++) {
+        Cursor cursor = { .to = out + kk * panel, .panel_stride = panel_stride };
+        int64_t y = oy_begin * v->stride_h - v->pad_top + ky * v->dilation_h, ox = ox_begin;
+
+        for (int64_t left = columns; left > 0; y += v->stride_h, ox = 0) {
+            int64_t n = NN_MIN(left, v->out_w - ox);
 
             if (y < 0 || y >= v->in_h)
-                clear_floats(out + s->column, s->n);
+                put_zeros(&cursor, n, panel);
             else
-                gather_padded(out + s->column, plane + y * v->in_w, v->in_w,
-                              s->x + kx * v->dilation_w, v->stride_w, s->n);
+                put_padded(&cursor, plane + y * v->in_w, v->in_w,
+                           ox * v->stride_w - v->pad_left + kx * v->dilation_w, v->stride_w, n,
+                           panel);
+            left -= n;
         }
-        clear_floats(out + n, panel - n);
+        if (cursor.column > 0)
+            put_zeros(&cursor, panel - cursor.column, panel);
         if (++kx < v->kernel_w)
             continue;
         kx = 0;
@@ -123,8 +133,19 @@ static void pack_panel(const NnIm2col *v, int64_t k_begin, int64_t k, int64_t p,
 }
 
 void nn_pack_im2col(const NnIm2col *view, int64_t k_begin, int64_t k, int64_t p_begin,
-                    int64_t columns, int panel, float *out)
+                    int64_t columns, int panel, int64_t panel_stride, float *out)
 {
-    for (int64_t p = 0; p < columns; p += panel, out += k * panel)
-        pack_panel(view, k_begin, k, p_begin + p, (int)NN_MIN(columns - p, panel), panel, out);
+#define CASE(n)                                                                     \
+    case n:                                                                         \
+        pack_im2col(view, k_begin, k, p_begin, columns, n, panel_stride, out);      \
+        break
+    switch (panel) {
+        CASE(12);
+        CASE(16);
+        CASE(48);
+    default:
+        pack_im2col(view, k_begin, k, p_begin, columns, panel, panel_stride, out);
+        break;
+    }
+#undef CASE
 }

@@ -30,8 +30,10 @@ typedef struct NnIm2col {
     int64_t out_h, out_w;
 } NnIm2col;
 
-/* Rows k_begin…k_begin+k-1 of columns p_begin…p_begin+columns-1 in panels of
- * `panel` <= NN_PACK_PANEL_MAX columns. */
-#define NN_PACK_PANEL_MAX 64
+/* Rows k_begin…k_begin+k-1 of columns p_begin…p_begin+columns-1, in panels of
+ * `panel` columns that begin `panel_stride` >= k·panel floats apart. */
 void nn_pack_im2col(const NnIm2col *view, int64_t k_begin, int64_t k, int64_t p_begin,
-                    int64_t columns, int panel, float *out);
+                    int64_t columns, int panel, int64_t panel_stride, float *out);
+
+/* The widest panel of any kernel. */
+#define NN_PACK_PANEL_MAX 64

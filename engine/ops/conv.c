@@ -20,6 +20,8 @@
 /* Keeps all products of attributes within int64. */
 #define ATTRIBUTE_MAX (1 << 24)
 #define MR_MAX 16
+/* Between panels of B, so that they do not begin in the same cache set. */
+#define PANEL_GAP 16
 
 typedef struct ConvShape {
     int64_t batch, channels, out_channels, groups;
@@ -337,7 +339,7 @@ static int64_t k_block(const ConvShape *s)
 static size_t b_block_bytes(const ConvShape *s)
 {
     int64_t pixels = nn_align_up((size_t)s->out_pixels, NN_PACK_PANEL_MAX) + NN_PACK_PANEL_MAX;
-    size_t all = (size_t)(pixels * k_block(s)) * sizeof(float);
+    size_t all = (size_t)(pixels * (k_block(s) + PANEL_GAP)) * sizeof(float);
 
     return nn_align_up(NN_MIN(all, B_BLOCK_BYTES), 64);
 }
@@ -376,7 +378,7 @@ static void choose_blocks(ConvRun *run, unsigned threads)
     const ConvShape *s = &run->s;
     int64_t nr = run->gemm.nr, mr = run->gemm.mr;
     int64_t panels = nn_div_up(s->out_pixels, nr), channels = nn_div_up(s->group_out, mr);
-    int64_t most = (int64_t)(run->b_bytes / sizeof(float)) / (run->k_block * nr);
+    int64_t most = (int64_t)(run->b_bytes / sizeof(float)) / (run->k_block * nr + PANEL_GAP);
     int64_t wanted = threads > 1 ? (int64_t)threads * TILES_PER_THREAD : 1;
     int64_t loops = s->batch * s->groups, blocks;
 
@@ -434,7 +436,7 @@ static void multiply_block(const ConvRun *run, const ConvTile *t, int64_t k_begi
         tile.rows = (int)NN_MIN(t->n_channels - i, mr);
         tile.bias = last && bias ? (const float *)bias->data + channel : NULL;
         for (int64_t j = 0; j < t->n_pixels; j += nr) {
-            tile.b = b + j * k_count;
+            tile.b = b + j / nr * (k_count * nr + PANEL_GAP);
             tile.columns = (int)NN_MIN(t->n_pixels - j, nr);
             tile.c = (float *)run->call->out[0]->data + offset + j;
             tile.residual = last && run->params->residual
@@ -457,7 +459,8 @@ static void conv_tile(void *argument, size_t index, unsigned worker)
     for (int64_t k = 0; k < s->k; k += run->k_block) {
         int64_t k_count = NN_MIN(run->k_block, s->k - k);
 
-        nn_pack_im2col(&view, k, k_count, t.pixel, t.n_pixels, run->gemm.nr, b);
+        nn_pack_im2col(&view, k, k_count, t.pixel, t.n_pixels, run->gemm.nr,
+                       k_count * run->gemm.nr + PANEL_GAP, b);
         multiply_block(run, &t, k, k_count, b);
     }
 }

@@ -5,5 +5,5 @@
 
 void nn_f32_activation__neon(const NnActivation *activation, const float *x, float *y, int64_t n)
 {
-    vec_activate_rows(activation, x, y, 0, 1, n);
+    vec_activate_all(activation, x, y, n);
 }

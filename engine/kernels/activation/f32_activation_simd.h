@@ -54,29 +54,26 @@ VEC_INLINE Vec vec_activate(const NnActivation *activation, NnActivationKind kin
     }
 }
 
-VEC_INLINE void vec_activate_rows_of(const NnActivation *activation, NnActivationKind kind,
-                                     const float *x, float *y, int64_t stride, int64_t rows,
-                                     int64_t n)
+VEC_INLINE void activate_as(const NnActivation *activation, NnActivationKind kind, const float *x,
+                            float *y, int64_t n)
 {
     int64_t whole = n / VEC_LANES * VEC_LANES;
 
-    for (int64_t row = 0; row < rows; row++, x += stride, y += stride) {
-        for (int64_t i = 0; i < whole; i += VEC_LANES)
-            vec_store(y + i, vec_activate(activation, kind, vec_load(x + i)));
-        if (whole < n)
-            vec_store_part(y + whole,
-                           vec_activate(activation, kind, vec_load_part(x + whole, n - whole)),
-                           n - whole);
-    }
+    for (int64_t i = 0; i < whole; i += VEC_LANES)
+        vec_store(y + i, vec_activate(activation, kind, vec_load(x + i)));
+    if (whole < n)
+        vec_store_part(y + whole,
+                       vec_activate(activation, kind, vec_load_part(x + whole, n - whole)),
+                       n - whole);
 }
 
 /* One loop for each kind, so that none decides anything within. */
-static inline void vec_activate_rows(const NnActivation *activation, const float *x, float *y,
-                                     int64_t stride, int64_t rows, int64_t n)
+static inline void vec_activate_all(const NnActivation *activation, const float *x, float *y,
+                                    int64_t n)
 {
-#define CASE(kind)                                                              \
-    case kind:                                                                  \
-        vec_activate_rows_of(activation, kind, x, y, stride, rows, n);          \
+#define CASE(kind)                                      \
+    case kind:                                          \
+        activate_as(activation, kind, x, y, n);         \
         break
     switch (activation->kind) {
         CASE(NN_ACTIVATION_NONE);

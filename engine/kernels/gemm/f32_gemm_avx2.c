@@ -7,7 +7,7 @@
 #define NR 16
 
 /* Twelve accumulators: two FMA a cycle with a latency of four or five each. */
-VEC_INLINE void tile_of(const NnGemmTile *t, int n_vectors)
+VEC_INLINE void multiply(const NnGemmTile *t, int n_vectors, float *sums)
 {
     const float *a = t->a, *b = t->b;
     Vec acc[MR][NR / VEC_LANES];
@@ -34,14 +34,18 @@ VEC_INLINE void tile_of(const NnGemmTile *t, int n_vectors)
 
 #pragma GCC unroll 6
     for (int i = 0; i < MR; i++)
-        gemm_finish_row(t, i, acc[i], n_vectors);
-    gemm_activate(t);
+#pragma GCC unroll 2
+        for (int j = 0; j < n_vectors; j++)
+            vec_store(sums + i * NR + j * VEC_LANES, acc[i][j]);
 }
 
 void nn_f32_gemm_6x16__avx2(const NnGemmTile *tile)
 {
+    _Alignas(32) float sums[MR * NR];
+
     if (tile->columns > VEC_LANES)
-        tile_of(tile, 2);
+        multiply(tile, 2, sums);
     else
-        tile_of(tile, 1);
+        multiply(tile, 1, sums);
+    gemm_finish(tile, sums, NR);
 }

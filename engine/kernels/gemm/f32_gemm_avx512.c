@@ -8,7 +8,7 @@
 
 /* Eight rows divide the usual channel counts; three vectors of columns let one
  * broadcast serve three FMA, so that loads never limit. */
-VEC_INLINE void tile_of(const NnGemmTile *t, int n_vectors)
+VEC_INLINE void multiply(const NnGemmTile *t, int n_vectors, float *sums)
 {
     const float *a = t->a, *b = t->b;
     Vec acc[MR][NR / VEC_LANES];
@@ -35,16 +35,20 @@ VEC_INLINE void tile_of(const NnGemmTile *t, int n_vectors)
 
 #pragma GCC unroll 8
     for (int i = 0; i < MR; i++)
-        gemm_finish_row(t, i, acc[i], n_vectors);
-    gemm_activate(t);
+#pragma GCC unroll 3
+        for (int j = 0; j < n_vectors; j++)
+            vec_store(sums + i * NR + j * VEC_LANES, acc[i][j]);
 }
 
 void nn_f32_gemm_8x48__avx512(const NnGemmTile *tile)
 {
+    _Alignas(64) float sums[MR * NR];
+
     if (tile->columns > 2 * VEC_LANES)
-        tile_of(tile, 3);
+        multiply(tile, 3, sums);
     else if (tile->columns > VEC_LANES)
-        tile_of(tile, 2);
+        multiply(tile, 2, sums);
     else
-        tile_of(tile, 1);
+        multiply(tile, 1, sums);
+    gemm_finish(tile, sums, NR);
 }
