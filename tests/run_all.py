@@ -100,12 +100,12 @@ def fixtures():
         return
     folder = BUILD / 'fixtures'
     cases = [line.split() for line in (folder / 'cases.txt').read_text().splitlines()]
-    for name, rtol, *_ in (c for c in cases if c):
+    for name, rtol, atol in (c for c in cases if c):
         argv = [BUILD / 'engine' / 'plated-nn', 'verify', folder / name / 'model.onnx']
         for path in sorted((folder / name).glob('*.npy')):
             kind, _, tensor = path.stem.partition('_')
             argv += ['--input' if kind == 'input' else '--expect', f'{tensor}={path}']
-        status, output = suites.run([*argv, '--rtol', rtol], 'verify', 120)
+        status, output = suites.run([*argv, '--rtol', rtol, '--atol', atol], 'verify', 120)
         yield failed(name, suites.tail(output, 4)) if status else passed(name)
 
 
