@@ -8,47 +8,56 @@
 
 #include "kernels/activation/f32_activation_simd.h"
 
-VEC_INLINE Vec gemm_load(const float *p, int64_t n)
+/* sums += rows of x: what C held, or the residual. */
+VEC_INLINE void gemm_add_rows(const NnGemmTile *t, const float *x, int64_t stride, float *sums,
+                              int nr)
 {
-    return n >= VEC_LANES ? vec_load(p) : vec_load_part(p, n);
-}
+    int whole = t->columns / VEC_LANES * VEC_LANES;
 
-/* One vector of C: n > 0 lanes of it count. */
-VEC_INLINE void gemm_finish_vector(const NnGemmTile *t, NnActivationKind kind, Vec x, Vec bias,
-                                   float *c, const float *residual, int64_t n)
-{
-    if (t->accumulate)
-        x = vec_add(gemm_load(c, n), x);
-    x = vec_add(x, bias);
-    if (residual)
-        x = vec_add(x, gemm_load(residual, n));
-    x = vec_activate(t->activation, kind, x);
-    if (n >= VEC_LANES)
-        vec_store(c, x);
-    else
-        vec_store_part(c, x, n);
-}
-
-VEC_INLINE void gemm_finish_as(const NnGemmTile *t, NnActivationKind kind, const float *acc, int nr)
-{
-    for (int i = 0; i < t->rows; i++, acc += nr) {
-        Vec bias = vec_set(t->bias ? t->bias[i] : 0.0f);
-        float *c = t->c + i * t->ldc;
-        const float *residual = t->residual ? t->residual + i * t->ldr : NULL;
-
-        for (int j = 0; j < t->columns; j += VEC_LANES)
-            gemm_finish_vector(t, kind, vec_load(acc + j), bias, c + j,
-                               residual ? residual + j : NULL, t->columns - j);
+    for (int i = 0; i < t->rows; i++, x += stride, sums += nr) {
+        for (int j = 0; j < whole; j += VEC_LANES)
+            vec_store(sums + j, vec_add(vec_load(sums + j), vec_load(x + j)));
+        if (whole < t->columns)
+            vec_store(sums + whole, vec_add(vec_load(sums + whole),
+                                            vec_load_part(x + whole, t->columns - whole)));
     }
 }
 
-/* `acc` holds rows of nr floats. One loop for each kind of activation, so that
- * none decides anything within. */
-static inline void gemm_finish(const NnGemmTile *t, const float *acc, int nr)
+VEC_INLINE void gemm_store_rows(const NnGemmTile *t, NnActivationKind kind, const float *sums,
+                                int columns, int nr)
 {
-#define CASE(kind)                                \
-    case kind:                                    \
-        gemm_finish_as(t, kind, acc, nr);         \
+    int whole = columns / VEC_LANES * VEC_LANES;
+    float *c = t->c;
+
+    for (int i = 0; i < t->rows; i++, c += t->ldc, sums += nr) {
+        Vec bias = vec_set(t->bias ? t->bias[i] : 0.0f);
+
+#pragma GCC unroll 3
+        for (int j = 0; j < whole; j += VEC_LANES)
+            vec_store(c + j, vec_activate(t->activation, kind, vec_add(vec_load(sums + j), bias)));
+        if (whole < columns)
+            vec_store_part(c + whole,
+                           vec_activate(t->activation, kind,
+                                        vec_add(vec_load(sums + whole), bias)),
+                           columns - whole);
+    }
+}
+
+/* `sums` holds rows of nr floats. One loop for each kind of activation, so that
+ * none decides anything within; whole rows have a loop of known length. */
+VEC_INLINE void gemm_finish(const NnGemmTile *t, float *sums, int nr)
+{
+    if (t->accumulate)
+        gemm_add_rows(t, t->c, t->ldc, sums, nr);
+    if (t->residual)
+        gemm_add_rows(t, t->residual, t->ldr, sums, nr);
+
+#define CASE(kind)                                             \
+    case kind:                                                 \
+        if (t->columns == nr)                                  \
+            gemm_store_rows(t, kind, sums, nr, nr);            \
+        else                                                   \
+            gemm_store_rows(t, kind, sums, t->columns, nr);    \
         break
     switch (t->activation ? t->activation->kind : NN_ACTIVATION_NONE) {
         CASE(NN_ACTIVATION_NONE);
