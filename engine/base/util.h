@@ -20,6 +20,14 @@
 #define NN_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define NN_MAX(a, b) ((a) > (b) ? (a) : (b))
 
+/* Half precision as it is stored; arithmetic is done in float. Clang 14 has
+ * _Float16 on few targets, gcc has no __fp16 on x86. */
+#ifdef __clang__
+typedef __fp16 NnF16;
+#else
+typedef _Float16 NnF16;
+#endif
+
 /* Hands a pointer on and forgets it, so that cleanup does not free it. */
 #define NN_TAKE(p)                   \
     ({                               \

@@ -55,7 +55,7 @@ static void load_floats(const NnTensor *in, int64_t begin, int64_t n, double *bu
     switch (in->dtype) {
         LOAD(float, NN_DTYPE_F32)
         LOAD(double, NN_DTYPE_F64)
-        LOAD(_Float16, NN_DTYPE_F16)
+        LOAD(NnF16, NN_DTYPE_F16)
         LOAD(uint64_t, NN_DTYPE_U64)
     default: {
         for (int64_t i = 0; i < n; i++)
@@ -84,7 +84,7 @@ static void store_floats(NnTensor *out, int64_t begin, int64_t n, const double *
     switch (out->dtype) {
         STORE(float, NN_DTYPE_F32, x[i])
         STORE(double, NN_DTYPE_F64, x[i])
-        STORE(_Float16, NN_DTYPE_F16, x[i])
+        STORE(NnF16, NN_DTYPE_F16, x[i])
         STORE(int8_t, NN_DTYPE_I8, SATURATE(x[i], INT8_MIN, INT8_MAX))
         STORE(int16_t, NN_DTYPE_I16, SATURATE(x[i], INT16_MIN, INT16_MAX))
         STORE(int32_t, NN_DTYPE_I32, SATURATE(x[i], INT32_MIN, INT32_MAX))

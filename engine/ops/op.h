@@ -98,10 +98,11 @@ typedef struct NnActivation {
     float low, high;
 } NnActivation;
 
-/* Params that passes read and write. Conv: inputs X, W, optional B. */
+/* Params that passes read and write. Conv: inputs X, W, optional B. One spatial
+ * dimension stands in the second place, with a kernel of 1 and no pads before. */
 typedef struct NnConvParams {
     int64_t kernel[2], strides[2], dilations[2];
-    int64_t pads[4];            /* top, left, bottom, right; resolved by infer from auto_pad */
+    int64_t pads[4];            /* top, left, bottom, right; counts only without auto_pad */
     int64_t group;
     int auto_pad;               /* 0 NOTSET, 1 SAME_UPPER, 2 SAME_LOWER, 3 VALID */
     int spatial;                /* spatial dimensions the attributes speak of, 0: from the weight */
@@ -118,4 +119,5 @@ typedef struct NnLeakyReluParams {
 } NnLeakyReluParams;
 
 extern const NnOp nn_op_conv, nn_op_batch_normalization, nn_op_relu, nn_op_leaky_relu, nn_op_sigmoid,
-    nn_op_mul, nn_op_add, nn_op_identity, nn_op_constant, nn_op_silu, nn_op_clip, nn_op_hard_swish;
+    nn_op_mul, nn_op_add, nn_op_identity, nn_op_constant, nn_op_silu, nn_op_clip, nn_op_hard_swish,
+    nn_op_gemm, nn_op_matmul;

@@ -79,7 +79,7 @@ static double element(const NnTensor *tensor, int64_t i)
     switch (tensor->dtype) {
     case NN_DTYPE_F32: return ((const float *)tensor->data)[i];
     case NN_DTYPE_F64: return ((const double *)tensor->data)[i];
-    case NN_DTYPE_F16: return (double)((const _Float16 *)tensor->data)[i];
+    case NN_DTYPE_F16: return (double)((const NnF16 *)tensor->data)[i];
     case NN_DTYPE_I8: return ((const int8_t *)tensor->data)[i];
     case NN_DTYPE_U8: return ((const uint8_t *)tensor->data)[i];
     case NN_DTYPE_I16: return ((const int16_t *)tensor->data)[i];

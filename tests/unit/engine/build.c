@@ -4,18 +4,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Everything built lies here until the program ends: nothing to free. */
+static _Alignas(16) uint8_t memory[4 << 20];
+static size_t used;
+
+static void *take(size_t n)
+{
+    void *p = memory + used;
+
+    used += (n + 15) & ~(size_t)15;
+    if (used > sizeof(memory))
+        abort();
+    return p;
+}
+
+char *build_string(const char *s)
+{
+    return memcpy(take(strlen(s) + 1), s, strlen(s) + 1);
+}
+
 #define NEW(type, init)                        \
     ({                                         \
-        type *_new = malloc(sizeof(*_new));    \
+        type *_new = take(sizeof(*_new));      \
         init(_new);                            \
         _new;                                  \
     })
 
-/* Adds a pointer to one of protobuf-c's arrays. */
-#define APPEND(array, n, element)                                        \
-    do {                                                                 \
-        (array) = realloc((array), ((n) + 1) * sizeof((array)[0]));      \
-        (array)[(n)++] = (element);                                      \
+/* Adds an element to one of protobuf-c's arrays. */
+#define APPEND(array, n, element)                                       \
+    do {                                                                \
+        void *_more = take(((n) + 1) * sizeof((array)[0]));             \
+        if (n)                                                          \
+            memcpy(_more, (array), (n) * sizeof((array)[0]));           \
+        (array) = _more;                                                \
+        (array)[(n)++] = (element);                                     \
     } while (0)
 
 void build_start(Build *build, int64_t opset)
@@ -36,7 +58,7 @@ static Onnx__ValueInfo *value_info(const char *name, int data_type, size_t rank,
 {
     Onnx__ValueInfo *info = NEW(Onnx__ValueInfo, onnx__value_info__init);
 
-    info->name = strdup(name);
+    info->name = build_string(name);
     info->type = NEW(Onnx__Type, onnx__type__init);
     info->type->tensor_type = NEW(Onnx__TensorType, onnx__tensor_type__init);
     info->type->tensor_type->has_elem_type = 1;
@@ -49,7 +71,7 @@ static Onnx__ValueInfo *value_info(const char *name, int data_type, size_t rank,
             dim->has_dim_value = 1;
             dim->dim_value = dims[i];
         } else
-            dim->dim_param = strdup("n");
+            dim->dim_param = build_string("n");
         APPEND(info->type->tensor_type->shape->dim, info->type->tensor_type->shape->n_dim, dim);
     }
     return info;
@@ -70,7 +92,7 @@ static Onnx__Tensor *initializer(Build *build, const char *name, int data_type, 
 {
     Onnx__Tensor *tensor = NEW(Onnx__Tensor, onnx__tensor__init);
 
-    tensor->name = strdup(name);
+    tensor->name = build_string(name);
     tensor->has_data_type = 1;
     tensor->data_type = data_type;
     for (size_t i = 0; i < rank; i++)
@@ -89,7 +111,7 @@ Onnx__Tensor *build_floats(Build *build, const char *name, size_t rank, const in
         n *= (size_t)dims[i];
     tensor->has_raw_data = 1;
     tensor->raw_data.len = n * sizeof(float);
-    tensor->raw_data.data = calloc(n, sizeof(float));
+    tensor->raw_data.data = take(n * sizeof(float));
     if (elements)
         memcpy(tensor->raw_data.data, elements, n * sizeof(float));
     return tensor;
@@ -107,7 +129,7 @@ Onnx__Tensor *build_ints(Build *build, const char *name, size_t n, const int64_t
 
 static void split(const char *words, char ***ret, size_t *ret_n)
 {
-    char *copy = strdup(words), *rest = copy, *word;
+    char *copy = build_string(words), *rest = copy, *word;
 
     while ((word = strsep(&rest, " ")))
         APPEND(*ret, *ret_n, word);
@@ -117,7 +139,7 @@ Onnx__Node *build_node(Build *build, const char *type, const char *inputs, const
 {
     Onnx__Node *node = NEW(Onnx__Node, onnx__node__init);
 
-    node->op_type = strdup(type);
+    node->op_type = build_string(type);
     split(inputs, &node->input, &node->n_input);
     split(outputs, &node->output, &node->n_output);
     APPEND(build->graph.node, build->graph.n_node, node);
@@ -128,7 +150,7 @@ static Onnx__Attribute *attribute(Onnx__Node *node, const char *name, int type)
 {
     Onnx__Attribute *a = NEW(Onnx__Attribute, onnx__attribute__init);
 
-    a->name = strdup(name);
+    a->name = build_string(name);
     a->has_type = 1;
     a->type = type;
     APPEND(node->attribute, node->n_attribute, a);

@@ -15,6 +15,8 @@ typedef struct Build {
     Onnx__OperatorSet *opsets[1];
 } Build;
 
+char *build_string(const char *s);
+
 /* An empty model of this opset. */
 void build_start(Build *build, int64_t opset);
 
@@ -32,5 +34,5 @@ Onnx__Node *build_node(Build *build, const char *type, const char *inputs, const
 void build_attribute_ints(Onnx__Node *node, const char *name, size_t n, const int64_t *ints);
 void build_attribute_int(Onnx__Node *node, const char *name, int64_t i);
 
-/* The file. */
+/* The file, malloc'd. */
 uint8_t *build_pack(const Build *build, size_t *ret_n);

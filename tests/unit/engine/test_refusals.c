@@ -77,7 +77,7 @@ static void test_structure(void)
     Build build;
 
     start_conv(&build, 13);
-    build.graph.node[0]->input[0] = strdup("z");
+    build.graph.node[0]->input[0] = build_string("z");
     refused_build(&build, -EBADMSG, "'z'");
 
     build_start(&build, 13);
@@ -105,11 +105,11 @@ static void test_operators(void)
     Build build;
 
     start_conv(&build, 13);
-    build.graph.node[0]->op_type = strdup("Frobnicate");
+    build.graph.node[0]->op_type = build_string("Frobnicate");
     refused_build(&build, -ENOTSUP, "operator Frobnicate is not known");
 
     start_conv(&build, 13);
-    build.graph.node[0]->domain = strdup("com.example");
+    build.graph.node[0]->domain = build_string("com.example");
     refused_build(&build, -ENOTSUP, "com.example.Conv");
 
     start_conv(&build, 13);
@@ -167,6 +167,7 @@ static void test_shapes(void)
 
 static void test_initializers(void)
 {
+    Onnx__StringEntry entry, *entries[] = { &entry };
     Build build;
     Onnx__Tensor *w;
 
@@ -194,12 +195,11 @@ static void test_initializers(void)
     w->has_raw_data = 0;
     w->has_data_location = 1;
     w->data_location = 1;
-    w->external_data = calloc(1, sizeof(w->external_data[0]));
+    onnx__string_entry__init(&entry);
+    entry.key = build_string("location");
+    entry.value = build_string("../../etc/passwd");
+    w->external_data = entries;
     w->n_external_data = 1;
-    w->external_data[0] = calloc(1, sizeof(Onnx__StringEntry));
-    onnx__string_entry__init(w->external_data[0]);
-    w->external_data[0]->key = strdup("location");
-    w->external_data[0]->value = strdup("../../etc/passwd");
     refused_build(&build, -ENOTSUP, "external data needs a model file");
 
     start_conv(&build, 13);
