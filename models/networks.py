@@ -486,6 +486,9 @@ class ResNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
+            elif isinstance(module, Residual):
+                # Each block begins as the identity (Goyal et al., "Large Minibatch SGD").
+                nn.init.zeros_(module.body[-1][1].weight)
 
     def forward(self, x):
         return self.classify(self.drop(torch.flatten(self.pool(self.stages(self.stem(x))), 1)))
