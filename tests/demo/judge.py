@@ -30,22 +30,26 @@ def ids_are_sound(passages):
     return [f'passage {identity} has {n} finals' for identity, n in count.items() if n != 1]
 
 
+def beside(told, true):
+    return told if told == true else f'{told}, not {true}'
+
+
 def vehicles(truth, passages):
     """One line a vehicle; a vehicle is right with exactly one final passage of its plate."""
     lines, right = [], 0
     finals = finals_of(passages)
     for vehicle in truth:
         hits = [p for p in finals if plain(p['plate']) == vehicle['plate']]
-        region = (hits[0].get('region') or {}).get('code') or 'none' if hits else ''
+        state, way = vehicle['region'], vehicle['direction']
         if len(hits) == 1:
             right += 1
-            state = region if region == vehicle['region'] else f'{region}, not {vehicle["region"]}'
+            state = beside((hits[0].get('region') or {}).get('code') or 'none', state)
+            way = beside(hits[0]['direction'], way)
             word = 'right'
         else:
-            state = vehicle['region']
             word = f'told {len(hits)} times' if hits else 'missed'
-        lines.append((f'{word:8} {vehicle["plate"]:9} {state:18} {vehicle["direction"]:11} '
-                      f'{vehicle["light"]:5}', hits[0] if hits else None))
+        lines.append((f'{word:8} {vehicle["plate"]:9} {state:18} {way:24} {vehicle["light"]:5}',
+                      hits[0] if hits else None))
     known = {v['plate'] for v in truth}
     strangers = [p for p in finals if plain(p['plate']) not in known]
     lines += [(f'wrong    {p["plate"]:9} is not in the clip', p) for p in strangers]

@@ -26,6 +26,7 @@ from tests.demo import broker, judge                                         # n
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / 'build' / 'demo'
+MODELS = ROOT / 'models'
 PICTURES = ROOT / 'demo'
 PLATED = ROOT / 'build' / 'daemon' / 'plated'
 FONT = '/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf'
@@ -60,7 +61,7 @@ realtime = {'yes' if realtime else 'no'}
 exit_at_end = yes
 
 [models]
-directory = {ROOT / 'models'}
+directory = {MODELS}
 
 [mqtt]
 host = 127.0.0.1
@@ -162,7 +163,7 @@ def play(port, name, source, realtime, limit_s):
 def drawn_demo(port, short):
     path, truth = clip(short)
     print(f'\nthe clip: {truth["seconds"]:.0f} s, {len(truth["vehicles"])} vehicles', flush=True)
-    passages, wrong = play(port, 'demo', f'file:{path}', True, truth['seconds'] + 60)
+    passages, wrong = play(port, 'demo', f'file:{path}', True, truth['seconds'] + 110)
     made = pictures(passages, 'gate')
     print()
     report = judge.vehicles(truth['vehicles'], passages)

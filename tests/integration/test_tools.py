@@ -16,7 +16,8 @@ from tests.real import photographs                                           # n
 
 
 def passage(identity, plate, kind='final', region='US-CA'):
-    return {'id': identity, 'type': kind, 'plate': plate, 'region': {'code': region}}
+    return {'id': identity, 'type': kind, 'plate': plate, 'region': {'code': region},
+            'direction': 'approaching'}
 
 
 CAR = {'plate': '7KLX284', 'region': 'US-CA', 'direction': 'approaching', 'light': 'day'}
