@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What decoders do not tell about a JPEG file. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct LprJpeg {
+    bool is_jpeg;
+    /* Not cut off: decoders fill up what is missing with grey and say nothing. */
+    bool whole;
+    /* EXIF orientation, 1 to 8; 1 when the file says nothing. */
+    int orientation;
+} LprJpeg;
+
+LprJpeg lpr_jpeg_look(const uint8_t *bytes, size_t n_bytes);

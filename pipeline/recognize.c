@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <time.h>
+
+#include "box.h"
+#include "engine/base/util.h"
+#include "read.h"
+#include "region.h"
+
+/* Share of a plate's sides that reader and region see around it. */
+#define MARGIN 0.08f
+/* Plates never stand inside one another. */
+#define PLATE_IOU 0.45f
+#define PLATE_INSIDE 0.8f
+/* A whole picture is a plate only when it reads like one. */
+#define WHOLE_CHARACTERS 3
+
+struct LprRecognizer {
+    LprRecognizerOptions options;   /* its strings are not kept */
+    LprModel *detector, *reader, *region;
+    LprWork work;
+};
+
+NN_DEFINE_CLEANUP(LprRecognizer, lpr_recognizer_free)
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static int check_threshold(const char *name, float *threshold, float otherwise, NnError *error)
+{
+    if (*threshold == 0)
+        *threshold = otherwise;
+    if (!(*threshold > 0 && *threshold < 1))
+        return nn_error_set(error, -EINVAL, "the %s threshold is %g, not between 0 and 1", name,
+                            (double)*threshold);
+    return 0;
+}
+
+static int take_options(const LprRecognizerOptions *from, LprRecognizerOptions *to, NnError *error)
+{
+    *to = *from;
+    if (!from->detector || !from->reader)
+        return nn_error_set(error, -EINVAL, "a detector and a reader are needed");
+    int r = check_threshold("detection", &to->detect_threshold, 0.35f, error);
+    if (r >= 0)
+        r = check_threshold("character", &to->read_threshold, 0.30f, error);
+    if (to->min_plate_width_px <= 0)
+        to->min_plate_width_px = 16;
+    if (to->max_plates == 0)
+        to->max_plates = 8;
+    to->max_plates = NN_MIN(to->max_plates, (size_t)LPR_PLATES_MAX);
+    to->detector = to->reader = to->region = NULL;
+    return r;
+}
+
+int lpr_recognizer_new(NnContext *context, const LprRecognizerOptions *options,
+                       LprRecognizer **ret_recognizer, NnError *error)
+{
+    _cleanup_(lpr_recognizer_freep) LprRecognizer *recognizer = calloc(1, sizeof(*recognizer));
+    if (!recognizer)
+        return nn_error_set(error, -ENOMEM, "out of memory");
+    int r = take_options(options, &recognizer->options, error);
+    if (r >= 0)
+        r = lpr_model_load(context, options->detector, "detect", &recognizer->detector, error);
+    if (r >= 0)
+        r = lpr_model_load(context, options->reader, "read", &recognizer->reader, error);
+    if (r >= 0 && options->region)
+        r = lpr_model_load(context, options->region, "region", &recognizer->region, error);
+    if (r < 0)
+        return r;
+    *ret_recognizer = NN_TAKE(recognizer);
+    return 0;
+}
+
+LprRecognizer *lpr_recognizer_free(LprRecognizer *recognizer)
+{
+    if (!recognizer)
+        return NULL;
+    lpr_model_free(recognizer->detector);
+    lpr_model_free(recognizer->reader);
+    lpr_model_free(recognizer->region);
+    lpr_work_clear(&recognizer->work);
+    free(recognizer);
+    return NULL;
+}
+
+static int find_plates(LprRecognizer *recognizer, const LprFrame *frame, LprPlate *plates,
+                       size_t *ret_n, NnError *error)
+{
+    int width = lpr_frame_width(frame), height = lpr_frame_height(frame);
+    LprBox all = {0, 0, (float)width, (float)height};
+    float threshold = recognizer->options.detect_threshold;
+    int r = lpr_detect(recognizer->detector, frame, &all, threshold, threshold, PLATE_IOU,
+                       PLATE_INSIDE, &recognizer->work, error);
+    if (r < 0)
+        return r;
+    const LprDetections *found = &recognizer->work.detections;
+    size_t n = 0;
+    for (size_t i = 0; i < found->n && n < recognizer->options.max_plates; i++) {
+        LprBox inside = lpr_box_cut(&found->items[i].box, 0, width, height);
+        if (lpr_box_area(&inside) > 0)
+            plates[n++] = (LprPlate){.box = inside, .detection = found->items[i].confidence};
+    }
+    *ret_n = n;
+    return 0;
+}
+
+static int read_plate(LprRecognizer *recognizer, const LprFrame *frame, LprPlate *plate,
+                      LprTimes *times, NnError *error)
+{
+    if (plate->box.w < (float)recognizer->options.min_plate_width_px)
+        return 0;
+    LprBox cut =
+        lpr_box_cut(&plate->box, MARGIN, lpr_frame_width(frame), lpr_frame_height(frame));
+    double start_ms = now_ms();
+    int r = lpr_read(recognizer->reader, frame, &cut, recognizer->options.read_threshold,
+                     &recognizer->work, plate, error);
+    double read_ms = now_ms();
+    times->read_ms += read_ms - start_ms;
+    if (r < 0 || !recognizer->region || plate->n_characters == 0)
+        return r;
+    r = lpr_region(recognizer->region, frame, &cut, &recognizer->work.scratch, &plate->region,
+                   error);
+    times->region_ms += now_ms() - read_ms;
+    return r;
+}
+
+static int read_whole(LprRecognizer *recognizer, const LprFrame *frame, LprPlate *plate,
+                      size_t *ret_n, LprTimes *times, NnError *error)
+{
+    *plate = (LprPlate){
+        .box = {0, 0, (float)lpr_frame_width(frame), (float)lpr_frame_height(frame)}};
+    int r = read_plate(recognizer, frame, plate, times, error);
+    if (r >= 0 && plate->n_characters >= WHOLE_CHARACTERS)
+        *ret_n = 1;
+    return r;
+}
+
+int lpr_recognizer_run(LprRecognizer *recognizer, const LprFrame *frame,
+                       LprPlate ret_plates[LPR_PLATES_MAX], size_t *ret_n, LprTimes *ret_times,
+                       NnError *error)
+{
+    LprTimes times = {0};
+    size_t n = 0;
+    double start_ms = now_ms();
+    int r = find_plates(recognizer, frame, ret_plates, &n, error);
+    times.detect_ms = now_ms() - start_ms;
+    for (size_t i = 0; i < n && r >= 0; i++)
+        r = read_plate(recognizer, frame, &ret_plates[i], &times, error);
+    if (r >= 0 && n == 0 && recognizer->options.whole_picture)
+        r = read_whole(recognizer, frame, &ret_plates[0], &n, &times, error);
+    if (r < 0)
+        return r;
+    *ret_n = n;
+    if (ret_times)
+        *ret_times = times;
+    return 0;
+}
+
+const char *lpr_recognizer_version(const LprRecognizer *recognizer, const char *task)
+{
+    const LprModel *model = !strcmp(task, "detect")   ? recognizer->detector
+                            : !strcmp(task, "read")   ? recognizer->reader
+                            : !strcmp(task, "region") ? recognizer->region
+                                                      : NULL;
+    return model ? model->contract.version : NULL;
+}

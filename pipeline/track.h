@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* One plate followed over frames, and which plate of a new frame belongs to it. */
+
+#include "lpr.h"
+#include "vote.h"
+
+#define LPR_WIDTHS_MAX 64
+
+/* How the width of the plate went. When full, every second sample goes. */
+typedef struct LprWidths {
+    size_t n, skip, skipped;
+    float log_width[LPR_WIDTHS_MAX];
+} LprWidths;
+
+void lpr_widths_add(LprWidths *widths, float width_px);
+LprDirection lpr_widths_direction(const LprWidths *widths);
+
+typedef enum LprTrackState {
+    LPR_TRACK_OPEN,     /* nothing told yet */
+    LPR_TRACK_TOLD,     /* provisional told, final owed */
+    LPR_TRACK_CLOSED,   /* final told, or belongs to a passage that was told */
+} LprTrackState;
+
+typedef struct LprTrack {
+    LprTrackState state;
+    LprBox box;
+    float velocity_x, velocity_y;           /* of the centre, px per second */
+    int64_t first_us, last_us;
+    int64_t first_realtime_us, last_realtime_us;
+    LprVote vote;
+    LprPlate plate;                         /* what the vote says */
+    LprWidths widths;
+    LprFrame *best_frame;
+    LprPlate best;                          /* the plate of the best frame */
+    float best_score;
+    char id[LPR_UUID_BYTES];
+    char told[LPR_CHARACTERS_MAX + 1];      /* plate that was told; "" when none */
+    int64_t told_us;
+    bool seen;                              /* in the newest frame */
+} LprTrack;
+
+NN_MUST_CHECK int lpr_track_new(LprFrame *frame, LprTrack **ret_track);
+LprTrack *lpr_track_free(LprTrack *track);
+
+/* Takes the plate into the track. Readings shorter than `min_characters` move
+ * it but have no vote. */
+void lpr_track_add(LprTrack *track, LprFrame *frame, const LprPlate *plate,
+                   size_t min_characters);
+
+/* The other track is the same vehicle, seen later. */
+void lpr_track_merge(LprTrack *track, LprTrack *later);
+
+/* The weakest character of a voted plate; 0 without one. */
+float lpr_track_weakest(const LprTrack *track);
+
+/* Finds for each plate the track it continues: ret_match[i] is an index, or -1
+ * for a plate that nothing precedes. */
+void lpr_tracks_match(LprTrack *const *tracks, size_t n_tracks, const LprPlate *plates, size_t n,
+                      int64_t time_us, int ret_match[LPR_PLATES_MAX]);
