@@ -4,6 +4,7 @@
 #include "jpeg.h"
 
 /* Markers of ITU-T T.81, table B.1. */
+#define SOF0 0xc0
 #define SOI 0xd8
 #define SOS 0xda
 #define EOI 0xd9
@@ -58,30 +59,62 @@ static int segment_orientation(const uint8_t *bytes, size_t n_bytes)
     return tiff_orientation(&tiff);
 }
 
+static bool is_jpeg(const uint8_t *bytes, size_t n_bytes)
+{
+    return n_bytes >= 2 && bytes[0] == 0xff && bytes[1] == SOI;
+}
+
+/* A marker segment: its kind and what it holds, as far as the file goes. */
+typedef struct Segment {
+    uint8_t marker;
+    size_t start, n_bytes;      /* of the contents */
+} Segment;
+
+/* Goes from one segment to the next by their lengths: thumbnails inside of one
+ * have markers too. *at begins at 2. */
+static bool next_segment(const uint8_t *bytes, size_t n_bytes, size_t *at, Segment *ret_segment)
+{
+    while (*at + 4 <= n_bytes && bytes[*at] == 0xff && bytes[*at + 1] == 0xff)
+        (*at)++;
+    if (*at + 4 > n_bytes || bytes[*at] != 0xff)
+        return false;
+    size_t length = (size_t)bytes[*at + 2] << 8 | bytes[*at + 3], rest = n_bytes - *at - 4;
+    if (length < 2)
+        return false;
+    *ret_segment = (Segment){bytes[*at + 1], *at + 4, length - 2 < rest ? length - 2 : rest};
+    *at += 2 + length;
+    return true;
+}
+
 LprJpeg lpr_jpeg_look(const uint8_t *bytes, size_t n_bytes)
 {
     static const uint8_t end[2] = {0xff, EOI};
-    LprJpeg jpeg = {.orientation = 1};
-    if (n_bytes < 2 || bytes[0] != 0xff || bytes[1] != SOI)
-        return jpeg;
-    jpeg.is_jpeg = true;
-    /* Segments are skipped by their length: a thumbnail in one has an end too. */
-    for (size_t at = 2; at + 4 <= n_bytes && bytes[at] == 0xff;) {
-        uint8_t marker = bytes[at + 1];
-        if (marker == 0xff) {
-            at++;
-            continue;
-        }
-        size_t length = (size_t)bytes[at + 2] << 8 | bytes[at + 3];
-        if (marker == SOS) {
-            jpeg.whole = memmem(bytes + at, n_bytes - at, end, sizeof(end));
+    LprJpeg jpeg = {.is_jpeg = is_jpeg(bytes, n_bytes), .orientation = 1};
+    Segment segment;
+    for (size_t at = 2; jpeg.is_jpeg && next_segment(bytes, n_bytes, &at, &segment);) {
+        const uint8_t *contents = bytes + segment.start;
+        if (segment.marker == SOS) {
+            jpeg.whole = memmem(contents, n_bytes - segment.start, end, sizeof(end));
             break;
         }
-        size_t rest = n_bytes - at - 4;
-        if (marker == APP1 && jpeg.orientation == 1 && length >= 2)
-            jpeg.orientation =
-                segment_orientation(bytes + at + 4, length - 2 < rest ? length - 2 : rest);
-        at += 2 + length;
+        if (segment.marker == APP1 && jpeg.orientation == 1)
+            jpeg.orientation = segment_orientation(contents, segment.n_bytes);
     }
     return jpeg;
+}
+
+bool lpr_jpeg_set_size(uint8_t *bytes, size_t n_bytes, int width_px, int height_px)
+{
+    Segment segment;
+    for (size_t at = 2; is_jpeg(bytes, n_bytes) && next_segment(bytes, n_bytes, &at, &segment);) {
+        if (segment.marker != SOF0 || segment.n_bytes < 5)
+            continue;
+        uint8_t *size = bytes + segment.start + 1;
+        size[0] = (uint8_t)(height_px >> 8);
+        size[1] = (uint8_t)height_px;
+        size[2] = (uint8_t)(width_px >> 8);
+        size[3] = (uint8_t)width_px;
+        return true;
+    }
+    return false;
 }

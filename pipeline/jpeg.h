@@ -16,3 +16,7 @@ typedef struct LprJpeg {
 } LprJpeg;
 
 LprJpeg lpr_jpeg_look(const uint8_t *bytes, size_t n_bytes);
+
+/* Writes another size into the header. It must need as many blocks as the size
+ * that stands there. False when there is no header to change. */
+bool lpr_jpeg_set_size(uint8_t *bytes, size_t n_bytes, int width_px, int height_px);

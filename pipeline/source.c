@@ -765,65 +765,72 @@ int lpr_picture_load(const char *path, LprFrame **ret_frame, NnError *error)
     return 0;
 }
 
-/* An even corner, because chroma has half the resolution. */
-static GstBuffer *pack(const LprFrame *frame, const LprBox *crop, GstVideoInfo *info)
+/* What is to be encoded. The corner is even, because chroma has half the resolution. */
+typedef struct Cut {
+    int left, top, width, height;
+} Cut;
+
+static Cut cut_of(const LprFrame *frame, const LprBox *crop)
 {
-    int width = lpr_frame_width(frame), height = lpr_frame_height(frame);
-    int left = 0, top = 0, stride;
-    if (crop) {
-        left = CLAMP((int)crop->x, 0, width - 1) & ~1;
-        top = CLAMP((int)crop->y, 0, height - 1) & ~1;
-        width = CLAMP((int)(crop->x + crop->w + 0.5f) - left, 1, width - left);
-        height = CLAMP((int)(crop->y + crop->h + 0.5f) - top, 1, height - top);
+    Cut cut = {0, 0, lpr_frame_width(frame), lpr_frame_height(frame)};
+    if (!crop)
+        return cut;
+    int right = CLAMP((int)(crop->x + crop->w + 0.5f), 1, cut.width);
+    int bottom = CLAMP((int)(crop->y + crop->h + 0.5f), 1, cut.height);
+    cut.left = CLAMP((int)crop->x, 0, right - 1) & ~1;
+    cut.top = CLAMP((int)crop->y, 0, bottom - 1) & ~1;
+    cut.width = right - cut.left;
+    cut.height = bottom - cut.top;
+    return cut;
+}
+
+/* Copies a part of a plane; the last column and row fill what is larger. */
+static void pack_plane(const uint8_t *from, int from_stride, int width, int height,
+                       GstVideoFrame *to, int component)
+{
+    uint8_t *bytes = GST_VIDEO_FRAME_COMP_DATA(to, component);
+    int stride = GST_VIDEO_FRAME_COMP_STRIDE(to, component);
+    for (int row = 0; row < GST_VIDEO_FRAME_COMP_HEIGHT(to, component); row++, bytes += stride) {
+        const uint8_t *in = from + (ptrdiff_t)MIN(row, height - 1) * from_stride;
+        memcpy(bytes, in, (size_t)width);
+        memset(bytes + width, in[width - 1], (size_t)(stride - width));
     }
+}
+
+/* In whole blocks: what is missing in them jpegenc takes from the heap. */
+static GstBuffer *pack(const LprFrame *frame, const Cut *cut, GstVideoInfo *info)
+{
+    int stride;
     bool grey = !lpr_frame_chroma(frame, 1, &stride);
+    size_t block = grey ? 8 : 16;
     gst_video_info_set_format(info, grey ? GST_VIDEO_FORMAT_GRAY8 : GST_VIDEO_FORMAT_I420,
-                              (guint)width, (guint)height);
+                              (guint)nn_align_up((size_t)cut->width, block),
+                              (guint)nn_align_up((size_t)cut->height, block));
     gst_video_colorimetry_from_string(&info->colorimetry, "1:4:0:0");
     GstBuffer *buffer = gst_buffer_new_allocate(NULL, info->size, NULL);
     GstVideoFrame mapped;
     if (!buffer || !gst_video_frame_map(&mapped, info, buffer, GST_MAP_WRITE))
         return buffer;
     for (int c = 0; c < (grey ? 1 : 3); c++) {
+        int half = c > 0;
         const uint8_t *from =
-            c ? lpr_frame_chroma(frame, c, &stride) : lpr_frame_luma(frame, &stride);
-        from += (size_t)(top >> (c > 0)) * (size_t)stride + (size_t)(left >> (c > 0));
-        uint8_t *to = GST_VIDEO_FRAME_COMP_DATA(&mapped, c);
-        int n = GST_VIDEO_FRAME_COMP_WIDTH(&mapped, c);
-        int to_stride = GST_VIDEO_FRAME_COMP_STRIDE(&mapped, c);
-        for (int row = 0; row < GST_VIDEO_FRAME_COMP_HEIGHT(&mapped, c); row++) {
-            memcpy(to + row * to_stride, from + (size_t)row * (size_t)stride, (size_t)n);
-            /* The encoder takes whole blocks, what lies beyond the edge with them. */
-            memset(to + row * to_stride + n, to[row * to_stride + n - 1], (size_t)(to_stride - n));
-        }
+            half ? lpr_frame_chroma(frame, c, &stride) : lpr_frame_luma(frame, &stride);
+        from += (ptrdiff_t)(cut->top >> half) * stride + (cut->left >> half);
+        pack_plane(from, stride, (cut->width + half) >> half, (cut->height + half) >> half,
+                   &mapped, c);
     }
     gst_video_frame_unmap(&mapped);
     return buffer;
 }
 
-static int copy_sample(GstSample *sample, uint8_t **ret_bytes, size_t *ret_n)
-{
-    GstMapInfo map;
-    if (!gst_buffer_map(gst_sample_get_buffer(sample), &map, GST_MAP_READ))
-        return -EIO;
-    uint8_t *bytes = malloc(map.size);
-    if (bytes) {
-        memcpy(bytes, map.data, map.size);
-        *ret_bytes = bytes;
-        *ret_n = map.size;
-    }
-    gst_buffer_unmap(gst_sample_get_buffer(sample), &map);
-    return bytes ? 0 : -ENOMEM;
-}
-
-static int encode(GstElement *pipeline, const LprFrame *frame, const LprBox *crop, int quality,
+static int encode(GstElement *pipeline, const LprFrame *frame, const Cut *cut, int quality,
                   GstSample **ret_sample, NnError *error)
 {
     _cleanup_(object_unrefp) GstElement *src = gst_bin_get_by_name(GST_BIN(pipeline), "src");
     _cleanup_(object_unrefp) GstElement *jpeg = gst_bin_get_by_name(GST_BIN(pipeline), "jpeg");
     _cleanup_(object_unrefp) GstElement *sink = gst_bin_get_by_name(GST_BIN(pipeline), "sink");
     GstVideoInfo info;
-    GstBuffer *buffer = pack(frame, crop, &info);
+    GstBuffer *buffer = pack(frame, cut, &info);
     if (!buffer)
         return nn_error_set(error, -ENOMEM, "out of memory");
     _cleanup_(caps_unrefp) GstCaps *caps = gst_video_info_to_caps(&info);
@@ -837,20 +844,40 @@ static int encode(GstElement *pipeline, const LprFrame *frame, const LprBox *cro
     return *ret_sample ? 0 : nn_error_set(error, -EIO, "GStreamer encoded no JPEG");
 }
 
+static int take_jpeg(GstSample *sample, const Cut *cut, uint8_t **ret_bytes, size_t *ret_n)
+{
+    GstMapInfo map;
+    if (!gst_buffer_map(gst_sample_get_buffer(sample), &map, GST_MAP_READ))
+        return -EIO;
+    _cleanup_free_ uint8_t *bytes = malloc(map.size);
+    size_t n = map.size;
+    if (bytes)
+        memcpy(bytes, map.data, n);
+    gst_buffer_unmap(gst_sample_get_buffer(sample), &map);
+    if (!bytes)
+        return -ENOMEM;
+    if (!lpr_jpeg_set_size(bytes, n, cut->width, cut->height))
+        return -EIO;
+    *ret_bytes = NN_TAKE(bytes);
+    *ret_n = n;
+    return 0;
+}
+
 int lpr_picture_encode(const LprFrame *frame, const LprBox *crop, int quality, uint8_t **ret_bytes,
                        size_t *ret_n, NnError *error)
 {
     _cleanup_(pipeline_endp) GstElement *pipeline = NULL;
     _cleanup_(sample_unrefp) GstSample *sample = NULL;
+    Cut cut = cut_of(frame, crop);
     int r = gstreamer_init(error);
     if (r >= 0)
         r = parse("appsrc name=src ! jpegenc name=jpeg ! appsink name=sink sync=false", &pipeline,
                   error);
     if (r >= 0)
-        r = encode(pipeline, frame, crop, quality, &sample, error);
+        r = encode(pipeline, frame, &cut, quality, &sample, error);
     if (r < 0)
         return r;
-    r = copy_sample(sample, ret_bytes, ret_n);
+    r = take_jpeg(sample, &cut, ret_bytes, ret_n);
     if (r < 0)
         return nn_error_set(error, r, "the JPEG cannot be taken: %s", strerror(-r));
     return 0;
