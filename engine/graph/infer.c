@@ -26,6 +26,14 @@ int nn_node_set_op(NnNode *node, const NnOp *op)
     return 0;
 }
 
+static bool has_output(const NnNode *node)
+{
+    for (size_t i = 0; i < node->n_outputs; i++)
+        if (node->outputs[i] != NN_NO_VALUE)
+            return true;
+    return false;
+}
+
 static int resolve_node(NnNode *node, NnError *error)
 {
     const NnOp *op = nn_op_find(node->domain, node->op_type);
@@ -44,6 +52,8 @@ static int resolve_node(NnNode *node, NnError *error)
     if (node->n_outputs == 0 || node->n_outputs > op->max_outputs)
         return nn_error_set(error, -EBADMSG, "it has %zu outputs, 1 to %zu were expected",
                             node->n_outputs, op->max_outputs);
+    if (!has_output(node))
+        return nn_error_set(error, -EBADMSG, "none of its outputs has a name");
     node->params = calloc(1, NN_MAX(op->params_bytes, 1));
     if (!node->params)
         return nn_error_set(error, -ENOMEM, "out of memory");

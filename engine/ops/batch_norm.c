@@ -31,6 +31,9 @@ static int infer(const NnCall *call)
     int r = nn_check_inputs(call, 5);
     if (r < 0)
         return r;
+    r = nn_check_first_output(call);
+    if (r < 0)
+        return r;
     r = nn_check_rank(call, 0, 2, NN_RANK_MAX);
     for (size_t i = 1; r >= 0 && i < 5; i++) {
         r = nn_check_same_dtype(call, i);

@@ -100,21 +100,23 @@ typedef struct Nms {
     bool use_score;
 } Nms;
 
-/* Keeps the best boxes of one class at the front of `index`; returns how many. */
+/* Keeps the best boxes of one class at the end of index[0…n-1], the first one
+ * last, and returns how many. Those already taken from the heap make room. */
 static int64_t suppress(const Nms *nms, const Box *boxes, const float *scores, int64_t n,
                         int64_t *index)
 {
-    int64_t candidates = 0, kept = 0;
+    int64_t left = 0, kept = 0;
     for (int64_t i = 0; i < n; i++)
         if (scores[i] == scores[i] && (!nms->use_score || scores[i] > nms->score))
-            index[candidates++] = i;
-    nn_sort_indices(index, candidates, better, scores);
-    for (int64_t i = 0; i < candidates && kept < nms->most; i++) {
+            index[left++] = i;
+    nn_heap_build(index, left, better, scores);
+    for (; left > 0 && kept < nms->most; left--) {
+        int64_t best = nn_heap_take(index, left, better, scores);
         bool free = true;
         for (int64_t j = 0; free && j < kept; j++)
-            free = !overlap(&boxes[index[i]], &boxes[index[j]], nms->iou);
+            free = !overlap(&boxes[best], &boxes[index[n - 1 - j]], nms->iou);
         if (free)
-            index[kept++] = index[i];
+            index[n - 1 - kept++] = best;
     }
     return kept;
 }
@@ -145,7 +147,7 @@ static int nms_run(const NnCall *call)
             for (int64_t i = 0; i < kept; i++, rows++) {
                 to[rows * 3] = batch;
                 to[rows * 3 + 1] = class;
-                to[rows * 3 + 2] = index[i];
+                to[rows * 3 + 2] = index[n - 1 - i];
             }
         }
     }

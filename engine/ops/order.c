@@ -176,14 +176,15 @@ static int top_k_run(const NnCall *call)
         Line line = { .dtype = in->dtype, .x = x, .step = inner, .largest = p->largest != 0 };
         for (int64_t j = 0; j < n; j++)
             index[j] = j;
-        nn_sort_indices(index, n, before, &line);
+        nn_heap_build(index, n, before, &line);
         for (int64_t j = 0; j < k; j++) {
             int64_t to = (i / inner * k + j) * inner + i % inner;
+            int64_t at = nn_heap_take(index, n - j, before, &line);
             if (values)
-                memcpy((char *)values->data + (size_t)to * size,
-                       x + (size_t)(index[j] * inner) * size, size);
+                memcpy((char *)values->data + (size_t)to * size, x + (size_t)(at * inner) * size,
+                       size);
             if (positions)
-                ((int64_t *)positions->data)[to] = index[j];
+                ((int64_t *)positions->data)[to] = at;
         }
     }
     return 0;

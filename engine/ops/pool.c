@@ -37,6 +37,9 @@ static int pool_infer(const NnCall *call, unsigned types)
     r = nn_check_dtype(call, 0, types);
     if (r < 0)
         return r;
+    r = nn_check_first_output(call);
+    if (r < 0)
+        return r;
     r = nn_check_unused_output(call, 1);
     if (r < 0)
         return r;
@@ -130,7 +133,7 @@ static void inside(const Pool *pool, int64_t k, int64_t *ret_begin, int64_t *ret
         else                                                                      \
             NN_INDEPENDENT for (int64_t i = 0; i < (n); i++) {                    \
                 T x = from[i * (step)];                                           \
-                to[i] = x > to[i] || x != x ? x : to[i];                          \
+                to[i] = (x > to[i]) | (x != x) ? x : to[i];                       \
             }                                                                     \
     } while (0)
 

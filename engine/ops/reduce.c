@@ -187,15 +187,31 @@ static void reduce_log_sum_exp_line(NnDtype dtype, const void *line, int64_t n, 
     })
 }
 
+/* Several running extremes at once, for the vectoriser: one would make every step
+ * wait for the one before. NaN wins; it is looked for apart, because a comparison
+ * that minds it is no single instruction. */
+#define LANES 32
+#define EXTREME(RELATION, v, best) ((v) RELATION (best) ? (v) : (best))
 #define REDUCE_EXTREME(symbol, RELATION)                                                   \
     static void symbol##_line(NnDtype dtype, const void *line, int64_t n, void *ret)       \
     {                                                                                      \
         NN_SWITCH_NUMBER_OR_BOOL(dtype, {                                                  \
             const T *x = line;                                                             \
-            T best = x[0];                                                                 \
-            for (int64_t i = 1; i < n; i++)                                                \
-                best = x[i] RELATION best || x[i] != x[i] ? x[i] : best;                   \
-            *(T *)ret = best;                                                              \
+            T best[LANES];                                                                 \
+            T nan = x[0];                                                                  \
+            int64_t i = 0;                                                                 \
+            for (int j = 0; j < LANES; j++)                                                \
+                best[j] = x[0];                                                            \
+            for (; i + LANES <= n; i += LANES)                                             \
+                for (int j = 0; j < LANES; j++)                                            \
+                    best[j] = EXTREME(RELATION, x[i + j], best[j]);                        \
+            for (; i < n; i++)                                                             \
+                best[0] = EXTREME(RELATION, x[i], best[0]);                                \
+            for (int j = 1; j < LANES; j++)                                                \
+                best[0] = EXTREME(RELATION, best[j], best[0]);                             \
+            for (int64_t j = 0; j < n; j++)                                                \
+                nan = x[j] != x[j] ? x[j] : nan;                                           \
+            *(T *)ret = nan != nan ? nan : best[0];                                        \
         })                                                                                 \
     }
 

@@ -109,7 +109,7 @@ static int split_run(const NnCall *call)
     int64_t row = in->dims[axis] * inner, at = 0;
     size_t size = nn_dtype_size(in->dtype);
     for (size_t i = 0; i < call->n_out; i++) {
-        int64_t part;
+        int64_t part = 0;
         int r = part_size(call, i, in->dims[axis], &part);
         if (r < 0)
             return r;

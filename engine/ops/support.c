@@ -47,6 +47,11 @@ int nn_check_vector(const NnCall *call, size_t input, int64_t n)
                         nn_tensor_shape_string(tensor, shape, sizeof(shape)), (long long)n);
 }
 
+int nn_check_first_output(const NnCall *call)
+{
+    return nn_output(call, 0) ? 0 : nn_error_set(call->error, -EBADMSG, "output 0 has no name");
+}
+
 int nn_check_unused_output(const NnCall *call, size_t output)
 {
     if (!nn_output(call, output))
@@ -232,17 +237,17 @@ void nn_range_run(NnPool *pool, int64_t n, int64_t grain, NnRangeFunc func, void
     nn_pool_run(pool, (size_t)tiles, run_tile, &ranges);
 }
 
-static void sift_down(int64_t *index, int64_t root, int64_t n, NnBeforeFunc before,
+/* Puts `value` at the root of a subtree and lets what stands before it rise. */
+static void sift_down(int64_t *index, int64_t root, int64_t n, int64_t value, NnBeforeFunc before,
                       const void *context)
 {
-    int64_t value = index[root];
     for (;;) {
         int64_t child = 2 * root + 1;
         if (child >= n)
             break;
-        if (child + 1 < n && before(context, index[child], index[child + 1]))
+        if (child + 1 < n && before(context, index[child + 1], index[child]))
             child++;
-        if (!before(context, value, index[child]))
+        if (!before(context, index[child], value))
             break;
         index[root] = index[child];
         root = child;
@@ -250,14 +255,16 @@ static void sift_down(int64_t *index, int64_t root, int64_t n, NnBeforeFunc befo
     index[root] = value;
 }
 
-void nn_sort_indices(int64_t *index, int64_t n, NnBeforeFunc before, const void *context)
+void nn_heap_build(int64_t *index, int64_t n, NnBeforeFunc before, const void *context)
 {
     for (int64_t i = n / 2 - 1; i >= 0; i--)
-        sift_down(index, i, n, before, context);
-    for (int64_t i = n - 1; i > 0; i--) {
-        int64_t last = index[i];
-        index[i] = index[0];
-        index[0] = last;
-        sift_down(index, 0, i, before, context);
-    }
+        sift_down(index, i, n, index[i], before, context);
+}
+
+int64_t nn_heap_take(int64_t *index, int64_t n, NnBeforeFunc before, const void *context)
+{
+    int64_t first = index[0];
+    if (n > 1)
+        sift_down(index, 0, n - 1, index[n - 1], before, context);
+    return first;
 }

@@ -88,6 +88,8 @@ NN_MUST_CHECK int nn_check_rank(const NnCall *call, size_t input, int low, int h
 NN_MUST_CHECK int nn_check_same_dtype(const NnCall *call, size_t input);
 /* A rank-1 tensor of `n` elements. */
 NN_MUST_CHECK int nn_check_vector(const NnCall *call, size_t input, int64_t n);
+/* Output 0 is there: what an operator with several outputs may ask for. */
+NN_MUST_CHECK int nn_check_first_output(const NnCall *call);
 /* Nobody reads output `output`. */
 NN_MUST_CHECK int nn_check_unused_output(const NnCall *call, size_t output);
 
@@ -160,10 +162,14 @@ static inline int64_t nn_grain(int64_t cost)
     return NN_MAX(16384 / NN_MAX(cost, 1), 1);
 }
 
-/* Sorts `n` indices so that before(context, index[i], index[i+1]). `before` is
- * a strict total order. In place, n·log n, no allocation. */
+/* A heap of indices: what stands before all others is taken first. `before` is a
+ * strict total order. In place, no allocation. */
 typedef bool (*NnBeforeFunc)(const void *context, int64_t a, int64_t b);
-void nn_sort_indices(int64_t *index, int64_t n, NnBeforeFunc before, const void *context);
+void nn_heap_build(int64_t *index, int64_t n, NnBeforeFunc before, const void *context);
+
+/* Takes the first of the `n` that are left. The heap is index[0…n-2] then;
+ * index[n-1] is free. */
+int64_t nn_heap_take(int64_t *index, int64_t n, NnBeforeFunc before, const void *context);
 
 /* The number of a TensorProto.DataType as a dtype; -ENOTSUP for others. */
 NN_MUST_CHECK int nn_op_dtype(int64_t number, NnDtype *ret_dtype, NnError *error);

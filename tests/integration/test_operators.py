@@ -336,6 +336,25 @@ class Refused(Case):
                                             (np.float32([1, 1, 1e8, 1e8]),)])
         self.refuse('too large', 'Pad', [x, (i64(0, 0, 2 ** 61, 0),)])
 
+    def test_no_output(self):
+        """Nodes whose result has no name would be evaluated into nothing."""
+        for op, needs in (('Shape', 'none of its outputs'), ('MaxPool', 'output 0 has no name')):
+            outputs = ['', 'y'] if op == 'MaxPool' else ['']
+            nodes = [helper.make_node(op, ['x'], outputs, **({'kernel_shape': [1]} if outputs[1:]
+                                                             else {})),
+                     helper.make_node('Relu', ['x'], ['z'])]
+            value = helper.make_tensor_value_info
+            graph = helper.make_graph(nodes, 'case', [value('x', TensorProto.FLOAT, [1, 1, 3])],
+                                      [value('z', TensorProto.FLOAT, None)])
+            model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)],
+                                      ir_version=7)
+            with tempfile.NamedTemporaryFile(suffix='.onnx') as file:
+                file.write(model.SerializeToString())
+                file.flush()
+                done = subprocess.run([NN, 'inspect', file.name], capture_output=True, text=True)
+            self.assertGreater(done.returncode, 0)
+            self.assertIn(needs, done.stderr)
+
     def test_values(self):
         n = np.arange(6)
         self.refuse('division by zero', 'Div', [n, n - 3])
