@@ -292,6 +292,63 @@ class Detection(Case):
                    np.zeros((0, 3), np.int64), 11)
 
 
+class Dynamic(Case):
+    """Shapes that only the run knows, through the chain that YOLO exports put behind NMS."""
+
+    def setUp(self):
+        value, node = helper.make_tensor_value_info, helper.make_node
+        constants = {'most': i64(50), 'iou': np.float32([0.5]), 'threshold': np.float32([0.5]),
+                     'zero': np.array(0), 'one': i64(1), 'two': i64(2), 'batch_box': i64(0, 2),
+                     'rows': i64(-1), 'column': i64(-1, 1)}
+        nodes = [
+            node('NonMaxSuppression', ['boxes', 'scores', 'most', 'iou', 'threshold'], ['kept']),
+            node('Gather', ['kept', 'batch_box'], ['pairs'], axis=1),
+            node('GatherND', ['boxes', 'pairs'], ['chosen']),
+            node('GatherND', ['scores', 'kept'], ['confidence_flat']),
+            node('Reshape', ['confidence_flat', 'column'], ['confidence']),
+            node('Slice', ['kept', 'one', 'two', 'one'], ['class_int']),
+            node('Cast', ['class_int'], ['class'], to=TensorProto.FLOAT),
+            node('Concat', ['chosen', 'class', 'confidence'], ['table'], axis=1),
+            node('Mul', ['table', 'table'], ['squares']),
+            node('ReduceSum', ['squares', 'one'], ['sums'], keepdims=0),
+            node('TopK', ['sums', 'count'], ['best', 'order']),
+            node('Shape', ['sums'], ['count']),
+            node('Gather', ['table', 'order'], ['ordered'], axis=0),
+        ]
+        nodes[10], nodes[11] = nodes[11], nodes[10]
+        graph = helper.make_graph(
+            nodes, 'chain', [value('boxes', TensorProto.FLOAT, [1, 6, 4]),
+                             value('scores', TensorProto.FLOAT, [1, 2, 6])],
+            [value('table', TensorProto.FLOAT, None), value('ordered', TensorProto.FLOAT, None)],
+            [numpy_helper.from_array(a, n) for n, a in constants.items()])
+        self.model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)],
+                                       ir_version=7)
+
+    def table(self, scores):
+        boxes = (np.arange(6)[:, None] * 100 + np.float32([0, 0, 10, 10]))[None].astype(np.float32)
+        rows = [[*boxes[0, i], c, scores[0, c, i]] for c in range(2)
+                for i in np.argsort(-scores[0, c], kind='stable') if scores[0, c, i] > 0.5]
+        table = np.array(rows, np.float32).reshape(-1, 6)
+        order = np.argsort(-(table * table).sum(1), kind='stable')
+        with tempfile.TemporaryDirectory() as folder:
+            for name, array in (('boxes', boxes), ('scores', scores), ('table', table),
+                                ('ordered', table[order])):
+                np.save(f'{folder}/{name}.npy', array)
+            onnx.save(self.model, f'{folder}/model.onnx')
+            done = subprocess.run([NN, 'verify', f'{folder}/model.onnx',
+                                   '--input', f'boxes={folder}/boxes.npy',
+                                   '--input', f'scores={folder}/scores.npy',
+                                   '--expect', f'table={folder}/table.npy',
+                                   '--expect', f'ordered={folder}/ordered.npy'],
+                                  capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_some_all_none(self):
+        self.table(random.uniform(0, 1, (1, 2, 6)).astype(np.float32))
+        self.table(random.uniform(0.6, 1, (1, 2, 6)).astype(np.float32))
+        self.table(np.zeros((1, 2, 6), np.float32))
+
+
 class Refused(Case):
     """A hostile or broken model ends in a sentence."""
 
