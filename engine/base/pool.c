@@ -17,10 +17,10 @@
 #define GATE_OPEN UINT64_C(0x10000)
 #define GATE_LOOP UINT64_C(0x20000)
 
-/* Pauses before a worker sleeps: some microseconds between unrelated loops, a
- * few milliseconds (the longest serial step) within an inference. */
+/* Pauses before a worker sleeps: some microseconds between unrelated loops,
+ * some hundred (a serial step) within an inference. */
 #define SPIN_IDLE 2000
-#define SPIN_BEGUN 100000
+#define SPIN_BEGUN 20000
 /* Pauses before the caller lets others run while it waits for the last tiles. */
 #define SPIN_JOIN 2000
 

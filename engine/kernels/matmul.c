@@ -13,9 +13,14 @@
 #define M_BLOCK 128
 #define N_BLOCK 192
 #define K_BLOCK 256
+/* The largest tile of any kernel. */
 #define MR_MAX 16
+#define NR_MAX 64
+#define NN_F32_GEMM(isa, mr, nr, symbol) _Static_assert((mr) <= MR_MAX && (nr) <= NR_MAX, #symbol);
+#include "kernels/gemm/gemm.inc"
+#undef NN_F32_GEMM
 
-#define B_BLOCK_FLOATS (K_BLOCK * (N_BLOCK + NN_PACK_PANEL_MAX))
+#define B_BLOCK_FLOATS (K_BLOCK * (N_BLOCK + NR_MAX))
 #define WORKER_BYTES ((B_BLOCK_FLOATS + K_BLOCK * MR_MAX) * sizeof(float))
 
 typedef struct MatmulRun {

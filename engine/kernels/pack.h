@@ -34,6 +34,3 @@ typedef struct NnIm2col {
  * `panel` columns that begin `panel_stride` >= k·panel floats apart. */
 void nn_pack_im2col(const NnIm2col *view, int64_t k_begin, int64_t k, int64_t p_begin,
                     int64_t columns, int panel, int64_t panel_stride, float *out);
-
-/* The widest panel of any kernel. */
-#define NN_PACK_PANEL_MAX 64

@@ -11,15 +11,16 @@
  * of B lie in the first-level cache; the split depends on K alone, so results do
  * not depend on the number of threads. */
 #define K_BLOCK 384
-/* Packed input of one worker: less than its share of the second-level cache. */
-#define B_BLOCK_BYTES ((size_t)192 << 10)
+/* Packed input of one worker: less than its share of the second-level cache. Wide
+ * tiles come with a cache for each core, narrow ones with 1 MiB for four. */
+#define WIDE_TILE 32
+#define B_BLOCK_BYTES(nr) ((size_t)((nr) >= WIDE_TILE ? 256 : 128) << 10)
 /* Tiles a loop should have for each thread, so that all end together. */
 #define TILES_PER_THREAD 3
 /* Output channels per input channel up to which no GEMM tile is worth its zeros. */
 #define DEPTHWISE_MULTIPLIER 2
 /* Keeps all products of attributes within int64. */
 #define ATTRIBUTE_MAX (1 << 24)
-#define MR_MAX 16
 /* Between panels of B, so that they do not begin in the same cache set. */
 #define PANEL_GAP 16
 
@@ -284,6 +285,11 @@ static int conv_infer(const NnCall *call)
     return nn_set_output(call, 0, NN_DTYPE_F32, rank, dims);
 }
 
+static int64_t packed_floats(const ConvShape *s, int mr)
+{
+    return s->groups * nn_pack_floats(s->group_out, s->k, mr);
+}
+
 static void pack_weights(const ConvShape *s, const float *w, int mr, float *packed)
 {
     int64_t per_group = nn_pack_floats(s->group_out, s->k, mr);
@@ -306,7 +312,7 @@ static int conv_create(const NnCall *call, void **ret_state)
 {
     ConvState *state;
     ConvShape s;
-    int64_t floats;
+    size_t bytes;
     int r;
 
     r = conv_shape(call, &s);
@@ -319,8 +325,8 @@ static int conv_create(const NnCall *call, void **ret_state)
     state = calloc(1, sizeof(*state));
     if (!state)
         return -ENOMEM;
-    floats = s.groups * nn_pack_floats(s.group_out, s.k, call->kernels->f32_gemm.mr);
-    state->packed = nn_aligned_alloc((size_t)floats * sizeof(float));
+    bytes = (size_t)packed_floats(&s, call->kernels->f32_gemm.mr) * sizeof(float);
+    state->packed = nn_aligned_alloc(bytes);
     if (!state->packed) {
         free(state);
         return -ENOMEM;
@@ -335,13 +341,13 @@ static int64_t k_block(const ConvShape *s)
     return nn_div_up(s->k, nn_div_up(s->k, K_BLOCK));
 }
 
-/* Scratch of one worker: whole panels whatever their width. */
-static size_t b_block_bytes(const ConvShape *s)
+/* Scratch of one worker: whole panels, one at least. */
+static size_t b_block_bytes(const ConvShape *s, int nr)
 {
-    int64_t pixels = nn_align_up((size_t)s->out_pixels, NN_PACK_PANEL_MAX) + NN_PACK_PANEL_MAX;
-    size_t all = (size_t)(pixels * (k_block(s) + PANEL_GAP)) * sizeof(float);
+    size_t panel = (size_t)(k_block(s) * nr + PANEL_GAP) * sizeof(float);
+    size_t panels = NN_MIN((size_t)nn_div_up(s->out_pixels, nr), NN_MAX(B_BLOCK_BYTES(nr) / panel, 1));
 
-    return nn_align_up(NN_MIN(all, B_BLOCK_BYTES), 64);
+    return nn_align_up(panels * panel, 64);
 }
 
 static size_t conv_scratch(const NnCall *call)
@@ -351,9 +357,9 @@ static size_t conv_scratch(const NnCall *call)
 
     if (conv_shape(call, &s) < 0 || s.depthwise)
         return 0;
-    bytes = b_block_bytes(&s) * nn_pool_threads(call->pool);
+    bytes = b_block_bytes(&s, call->kernels->f32_gemm.nr) * nn_pool_threads(call->pool);
     if (!call->in[1]->data)
-        bytes += (size_t)(s.groups * (s.group_out + MR_MAX) * s.k) * sizeof(float);
+        bytes += (size_t)packed_floats(&s, call->kernels->f32_gemm.mr) * sizeof(float);
     return bytes;
 }
 
@@ -505,7 +511,7 @@ static int conv_run(const NnCall *call)
 
     flatten_pointwise(&run.s.view);
     run.b_blocks = call->scratch;
-    run.b_bytes = b_block_bytes(&run.s);
+    run.b_bytes = b_block_bytes(&run.s, run.gemm.nr);
     run.k_block = k_block(&run.s);
     if (state) {
         run.weights = state->packed;

@@ -22,7 +22,7 @@ typedef struct NnCall {
     size_t n_out;
     void *scratch;              /* 64-byte aligned, op->scratch bytes; run only */
     NnPool *pool;               /* may be NULL: one thread */
-    const NnKernels *kernels;   /* of the context; run and create only */
+    const NnKernels *kernels;   /* of the context; create, scratch and run */
     NnError *error;
 } NnCall;
 
