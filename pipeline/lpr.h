@@ -90,7 +90,8 @@ NN_MUST_CHECK int lpr_source_new(const char *uri, const LprSourceOptions *option
 
 /* Starts; what goes wrong later is told through the state function. */
 NN_MUST_CHECK int lpr_source_start(LprSource *source, NnError *error);
-/* Stops and waits: no callback runs afterwards. */
+/* Stops and waits: no callback runs afterwards. A frame function that waits for
+ * something (a full mailbox) must be let go before. */
 void lpr_source_stop(LprSource *source);
 LprSource *lpr_source_free(LprSource *source);
 /* Whether frames come at the pace of the world, so that stale ones are dropped. */
@@ -169,7 +170,8 @@ typedef struct LprRecognizerOptions {
     float read_threshold;           /* of a character; 0: 0.30 */
     int min_plate_width_px;         /* smaller ones are not read; 0: 16 */
     size_t max_plates;              /* a frame; 0: 8 */
-    bool whole_picture;             /* when nothing is found, the picture itself is tried as a plate */
+    bool whole_picture;             /* the picture itself may be a plate: tried when nothing, or
+                                       something close up, is found */
 } LprRecognizerOptions;
 
 typedef struct LprRecognizer LprRecognizer;

@@ -14,6 +14,8 @@
 #define PLATE_INSIDE 0.8f
 /* A whole picture is a plate only when it reads like one. */
 #define WHOLE_CHARACTERS 3
+/* A plate over this share of the width: the picture may be of nothing else. */
+#define CLOSE_UP 0.4f
 
 struct LprRecognizer {
     LprRecognizerOptions options;   /* its strings are not kept */
@@ -129,15 +131,40 @@ static int read_plate(LprRecognizer *recognizer, const LprFrame *frame, LprPlate
     return r;
 }
 
-static int read_whole(LprRecognizer *recognizer, const LprFrame *frame, LprPlate *plate,
-                      size_t *ret_n, LprTimes *times, NnError *error)
+static bool is_close_up(const LprFrame *frame, const LprPlate *plates, size_t n)
 {
-    *plate = (LprPlate){
+    for (size_t i = 0; i < n; i++)
+        if (plates[i].box.w > CLOSE_UP * (float)lpr_frame_width(frame))
+            return true;
+    return n == 0;
+}
+
+/* More characters, and surer ones. */
+static float legibility(const LprPlate *plate)
+{
+    return plate->confidence * sqrtf((float)plate->n_characters);
+}
+
+/* A picture of nothing but a plate shows the detector no edges around it: what
+ * it finds then is often a part. The better reading stands. */
+static int read_whole(LprRecognizer *recognizer, const LprFrame *frame, LprPlate *plates,
+                      size_t *n, LprTimes *times, NnError *error)
+{
+    if (!is_close_up(frame, plates, *n))
+        return 0;
+    LprPlate whole = {
         .box = {0, 0, (float)lpr_frame_width(frame), (float)lpr_frame_height(frame)}};
-    int r = read_plate(recognizer, frame, plate, times, error);
-    if (r >= 0 && plate->n_characters >= WHOLE_CHARACTERS)
-        *ret_n = 1;
-    return r;
+    int r = read_plate(recognizer, frame, &whole, times, error);
+    if (r < 0 || whole.n_characters < WHOLE_CHARACTERS)
+        return r;
+    for (size_t i = 0; i < *n; i++) {
+        if (legibility(&plates[i]) >= legibility(&whole))
+            return 0;
+        whole.detection = fmaxf(whole.detection, plates[i].detection);
+    }
+    plates[0] = whole;
+    *n = 1;
+    return 0;
 }
 
 int lpr_recognizer_run(LprRecognizer *recognizer, const LprFrame *frame,
@@ -151,8 +178,8 @@ int lpr_recognizer_run(LprRecognizer *recognizer, const LprFrame *frame,
     times.detect_ms = now_ms() - start_ms;
     for (size_t i = 0; i < n && r >= 0; i++)
         r = read_plate(recognizer, frame, &ret_plates[i], &times, error);
-    if (r >= 0 && n == 0 && recognizer->options.whole_picture)
-        r = read_whole(recognizer, frame, &ret_plates[0], &n, &times, error);
+    if (r >= 0 && recognizer->options.whole_picture)
+        r = read_whole(recognizer, frame, ret_plates, &n, &times, error);
     if (r < 0)
         return r;
     *ret_n = n;
