@@ -106,8 +106,11 @@ def decode(maps, anchors, strides):
     return torch.cat(out, 1).numpy()
 
 
-def suppress(found, confidence, overlap):
-    """Class-agnostic NMS of one picture [N, 5 + classes]: rows x0, y0, x1, y1, score, class."""
+def suppress(found, confidence, overlap, contained=0.7):
+    """Class-agnostic NMS of one picture [N, 5 + classes]: rows x0, y0, x1, y1, score, class.
+
+    A box goes when it overlaps a better one by IoU, or when so much of the smaller of the
+    two lies in the other: characters of one line never do."""
     cls = found[:, 5:]
     kind = cls.argmax(1)
     score = found[:, 4] * cls[np.arange(len(cls)), kind]
@@ -122,7 +125,16 @@ def suppress(found, confidence, overlap):
             continue
         chosen.append(i)
         alive[i + 1:] &= iou_matrix(box[i:i + 1], box[i + 1:])[0] <= overlap
+        alive[i + 1:] &= share_matrix(box[i:i + 1], box[i + 1:])[0] <= contained
     return np.concatenate([box[chosen], score[keep][chosen, None], kind[keep][chosen, None]], 1)
+
+
+def share_matrix(a, b):
+    """Intersection by the smaller area of corner boxes [n, 4] x [m, 4]."""
+    lo = np.maximum(a[:, None, :2], b[None, :, :2])
+    hi = np.minimum(a[:, None, 2:4], b[None, :, 2:4])
+    area = lambda q: (q[:, 2] - q[:, 0]) * (q[:, 3] - q[:, 1])
+    return np.clip(hi - lo, 0, None).prod(2) / (np.minimum(area(a)[:, None], area(b)[None]) + 1e-9)
 
 
 def iou_matrix(a, b):

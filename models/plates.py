@@ -233,16 +233,18 @@ def _rounded(points, closed, radius):
     return np.array(out)
 
 
-def _die_glyph(char, w, h, stroke, radius, variant):
-    """Mask of one stroke glyph, w x h pixels outside."""
+def _die_glyph(char, w, h, stroke, radius, variant, vertex):
+    """Mask of one stroke glyph, w x h pixels outside; vertex: height of the middle of M and W."""
     key = char + "b" if variant and char + "b" in _DIE else char
     mask = np.zeros((h, w), np.uint8)
     pad = stroke / 2
     sx, sy = max(w - 1 - stroke, 1), max(h - 1 - stroke, 1)
     for path in _DIE[key]:
         closed = path[0] == "o"
-        pts = [(p[0] * sx + pad,) + (p[1] * sy + pad,) + tuple(p[2:])
-               for p in (path[1:] if closed else path)]
+        path = path[1:] if closed else path
+        if char in vertex:
+            path = [(x, vertex[char]) if x == .5 else (x, y) for x, y in path]
+        pts = [(p[0] * sx + pad, p[1] * sy + pad, *p[2:]) for p in path]
         line = np.round(_rounded(pts, closed, radius * w) * 16).astype(np.int32)
         cv2.polylines(mask, [line.reshape(-1, 1, 2)], closed, 255, max(1, int(round(stroke))),
                       cv2.LINE_AA, 4)
@@ -261,15 +263,16 @@ class _Face:
         self.path = fonts[rng.integers(len(fonts))]
         self.weight = int(rng.integers(-1, 3))
         self.narrow = {"1": rng.uniform(.45, .8), "I": rng.uniform(.35, .8)}
-        self.equal = rng.random() < 0.6
+        self.vertex = {"M": rng.uniform(.4, 1.0), "W": rng.uniform(0, .55)}
 
     def glyph(self, char, w, h):
         """Mask of the character, at most w wide and h high."""
         if self.die:
             f = self.narrow.get(char, 1.0)
             gw = max(4, int(round(w * f)))
-            stroke = min(self.stroke * h, gw * 0.42)
-            return _die_glyph(char, gw, h, stroke, self.radius, self.variants[char])
+            stroke = min(self.stroke * h, gw * (0.23 if char in "MW" else 0.34))
+            return _die_glyph(char, gw, h, stroke, self.radius, self.variants[char],
+                              self.vertex)
         mask = _word_mask(self.path, char, 96)
         if mask is None:
             return np.full((h, max(2, w // 4)), 255, np.uint8)
@@ -446,7 +449,7 @@ def _serial(rng, text, face, W, H, clean, long):
         a, _ = _layout(rng, flat[:k], face, lo, gap_f)
         b, _ = _layout(rng, flat[k:], face, hi, gap_f)
         return a + b, [], tuple(box)
-    if not clean and style < 0.13 and len(flat) >= 5:
+    if not clean and style < 0.17 and len(flat) >= 5:
         n = 2 if rng.random() < 0.85 else 3
         h = box[3] - box[1]
         sw = int(h / n * 0.66)
@@ -459,7 +462,7 @@ def _serial(rng, text, face, W, H, clean, long):
         box[2] -= sw + 6
         rest, gaps = _layout(rng, flat[:-n], face, box, gap_f)
         return rest + post, gaps, tuple(box)
-    if not clean and style < 0.25:
+    if not clean and style < 0.29:
         # A picture beside the serial: specialty plates.
         d = int((box[3] - box[1]) * rng.uniform(0.5, 1.0))
         if rng.random() < .75:

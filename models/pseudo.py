@@ -7,8 +7,9 @@
     /usr/bin/python3 -m models.pseudo cache [--renders N]
         renders them as reader crops: caches reader-pseudo-train and -val
 
-models/corrections.csv (file,text; an empty text drops the crop) holds what was read
-by eye: it outranks the reader where the number of characters is the same.
+A list of what was read by eye, FILE,TEXT a line (an empty text drops the crop), can be
+given with --eye: it outranks the reader, and its characters are found by aligning the
+known text with the reader's weak detections.
 """
 import argparse
 import collections
@@ -24,7 +25,7 @@ from models.recognize import Network
 from models import loss as L
 
 ASPECT = 2.0  # plates are 12 x 6 inches; the crops were stored at 224 x 128
-VIEWS = 7
+VIEWS = 5
 
 
 def views(rng, gray):
@@ -80,7 +81,7 @@ def label(args):
         gray = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
         sets = list(views(rng, gray))
         readings = []
-        for rows, (_, sx, sy, dx, dy) in zip(reader.find([v[0] for v in sets], 0.3, 0.45), sets):
+        for rows, (_, sx, sy, dx, dy) in zip(reader.find([v[0] for v in sets], 0.3), sets):
             text, confidences, rows = in_order(rows)
             readings.append((text, confidences, (rows[:, :4] - [dx, dy, dx, dy]) / [sx, sy, sx, sy]))
         text, share, confidence, boxes = consensus(readings)
@@ -97,44 +98,91 @@ def trusted(entry, share=0.7, confidence=0.6):
     return (4 <= len(entry["text"]) <= 8 and entry["share"] >= share and entry["confidence"] >= confidence)
 
 
-def corrections():
-    path = os.path.join(synth.HERE, "corrections.csv")
-    if not os.path.exists(path):
+def read_by_eye(path):
+    if not path:
         return {}
     with open(path, newline="") as f:
         return {r["file"]: r["text"].replace("O", "0") for r in csv.DictReader(f)}
 
 
-def labelled(val):
+def align(reader, gray, text, top=25, floor=0.003):
+    """Boxes of a known text: the best chain of weak detections, each to the right of the one
+    before or, in a stack, below it."""
+    rng = np.random.default_rng(0)
+    img, sx, sy, dx, dy = next(views(rng, gray))
+    rows = reader.scores([img])[0]
+    best = []
+    for c in text:
+        score = rows[:, 4] * rows[:, 5 + plates.ALPHABET.index(c)]
+        pick = np.argsort(-score)[:top]
+        pick = pick[score[pick] > floor]
+        if not len(pick):
+            return None
+        value, back = np.log(score[pick]), np.full(len(pick), -1)
+        if best:
+            before, total, _ = best[-1]
+            gap = rows[pick, :2][:, None] - rows[before, :2][None]
+            room = 0.7 * (rows[pick, 2:4][:, None] + rows[before, 2:4][None]) / 2
+            below = (np.abs(gap[..., 0]) < 0.5 * room[..., 0]) & (gap[..., 1] > room[..., 1])
+            chain = np.where((gap[..., 0] > room[..., 0]) | below, total[None], -np.inf)
+            back = chain.argmax(1)
+            value = value + chain.max(1)
+        if not np.isfinite(value).any():
+            return None
+        best.append((pick, value, back))
+    k, chosen = int(np.argmax(best[-1][1])), []
+    for pick, _, back in reversed(best):
+        chosen.append(pick[k])
+        k = int(back[k])
+    x, y, w, h = rows[chosen[::-1], :4].T
+    boxes = np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], 1)
+    return (boxes - [dx, dy, dx, dy]) / [sx, sy, sx, sy]
+
+
+def agrees(reader, gray, text):
+    """Whether a later reader, one that has seen real plates, reads the same."""
+    img = next(views(np.random.default_rng(0), gray))[0]
+    return L.reading(reader.find([img], 0.3)[0], plates.ALPHABET)[0] == text
+
+
+def labelled(val, eye, reader, check):
     """[(gray at the plate's shape, [(char, box)])] of one part."""
     with open(os.path.join(synth.CACHE, "pseudo.json")) as f:
         entries = json.load(f)
-    eye = corrections()
-    kept = []
+    kept, lost = [], 0
     for path in synth.load_plate_crops(val=val):
         name = os.path.basename(path)
         entry = entries.get(name)
-        if entry is None:
-            continue
-        text = entry["text"]
-        if name in eye:
-            if len(eye[name]) != len(text) or not text:
-                continue
-            text = eye[name]
-        elif not trusted(entry):
-            continue
+        text, boxes = (entry["text"], entry["boxes"]) if entry and trusted(entry) else ("", [])
         gray = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
+        if name in eye and eye[name] != text:
+            text, boxes = eye[name], []
+            if entry and entry["text"] == text:
+                boxes = entry["boxes"]
+            elif text:
+                found = align(reader, gray, text)
+                boxes = [] if found is None else found.tolist()
+            lost += bool(text) and not boxes
+        elif text and name not in eye and check and not agrees(check, gray, text):
+            continue
+        if not text or not boxes:
+            continue
         h, w = gray.shape
         tall = int(round(w / ASPECT))
         gray = cv2.resize(gray, (w, tall), interpolation=cv2.INTER_AREA)
         f = tall / h
-        kept.append((gray, [(c, b[0], b[1] * f, b[2], b[3] * f) for c, b in zip(text, entry["boxes"])]))
+        kept.append((gray, [(c, b[0], b[1] * f, b[2], b[3] * f) for c, b in zip(text, boxes)]))
+    if lost:
+        print(f"{lost} texts read by eye could not be aligned")
     return kept
 
 
 def cache(args):
+    eye = read_by_eye(args.eye)
+    reader = Network(args.reader) if eye else None
+    check = Network(args.check) if args.check else None
     for val in (False, True):
-        plates_here = labelled(val)
+        plates_here = labelled(val, eye, reader, check)
         backgrounds = synth.Backgrounds([p for p in synth.load_pictures() if p.val == val])
         renders = 2 if val else args.renders
         todo = iter([p for _ in range(renders) for p in plates_here])
@@ -148,6 +196,8 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("what", choices=["label", "cache"])
     ap.add_argument("--reader", default=os.path.join(synth.CACHE, "reader.pt"))
+    ap.add_argument("--eye", help="CSV with the columns file,text")
+    ap.add_argument("--check", help="checkpoint of a later reader that must read the same")
     ap.add_argument("--renders", type=int, default=6)
     args = ap.parse_args()
     cv2.setNumThreads(1)

@@ -19,11 +19,16 @@ class Network:
         self.size = tuple(rest["size"])
 
     @torch.no_grad()
-    def find(self, images, confidence, overlap):
-        """Suppressed rows of letterboxed uint8 pictures [N, H, W]."""
+    def scores(self, images):
+        """All boxes of letterboxed uint8 pictures [N, H, W], as L.decode gives them."""
         x = (np.asarray(images)[:, None].astype(np.float32) / 255 - self.mean) / self.std
         maps = self.net(torch.from_numpy(x.astype(np.float32)))
-        return [L.suppress(f, confidence, overlap) for f in L.decode(maps, self.net.anchors, self.net.strides)]
+        return L.decode(maps, self.net.anchors, self.net.strides)
+
+    def find(self, images, confidence):
+        """Suppressed rows of letterboxed uint8 pictures [N, H, W]."""
+        overlap, contained = (0.45, 0.7) if self.net.head.nc == 1 else (0.3, 0.4)
+        return [L.suppress(f, confidence, overlap, contained) for f in self.scores(images)]
 
 
 class Recognizer:
@@ -34,14 +39,14 @@ class Recognizer:
     def detect(self, gray):
         """Plates as (x0, y0, x1, y1, confidence) in the picture's pixels."""
         img, s, (dx, dy) = synth.letterbox(gray, self.detector.size)
-        rows = self.detector.find([img], self.detect_confidence, 0.45)[0]
+        rows = self.detector.find([img], self.detect_confidence)[0]
         rows[:, :4] = (rows[:, :4] - [dx, dy, dx, dy]) / s
         return rows[:, :5]
 
     def read_crop(self, crop):
         """(text, confidences, rows in the crop's pixels) of one cut."""
         img, s, (dx, dy) = synth.letterbox(crop, self.reader.size)
-        rows = self.reader.find([img], self.read_confidence, 0.45)[0]
+        rows = self.reader.find([img], self.read_confidence)[0]
         rows[:, :4] = (rows[:, :4] - [dx, dy, dx, dy]) / s
         text, confidences = L.reading(rows, plates.ALPHABET)
         return text, confidences, rows

@@ -28,12 +28,12 @@ from models.dataset import Batches, Cache, statistics
 TASKS = {
     "detector": dict(
         task="detect", classes=["plate"], size=synth.DETECT_SIZE, val="detector-real,detector-val-1", flip=True, ratio=4.0, cls=0.05,
-        batch=16, lr=2e-3, confidence=0.01, overlap=0.5,
+        batch=16, lr=2e-3, confidence=0.01, overlap=0.45, contained=0.7,
         # k-means of the scenes' boxes at 384x384, by area.
         anchors=((12, 6, 19, 9, 28, 14), (40, 20, 56, 28, 85, 42), (130, 60, 170, 110, 300, 220))),
     "reader": dict(
         task="read", classes=list(plates.ALPHABET), size=synth.READ_SIZE, val="reader-val-1", flip=False, ratio=2.6, cls=1.0,
-        batch=32, lr=3e-3, confidence=0.25, overlap=0.45,
+        batch=32, lr=3e-3, confidence=0.25, overlap=0.3, contained=0.4,
         # k-means of the characters at 128x256; the coarsest level serves huge ones.
         anchors=((8, 36, 14, 30, 16, 46), (21, 48, 22, 58, 30, 56), (44, 72, 60, 96, 90, 100))),
 }
@@ -60,13 +60,14 @@ class Average:
 
 
 @torch.no_grad()
-def predict(net, images, mean, std, confidence, overlap, batch=32):
+def predict(net, images, mean, std, conf, batch=32):
     """Suppressed rows for uint8 pictures [N, H, W]."""
     found = []
     for i in range(0, len(images), batch):
         x = (np.asarray(images[i:i + batch])[:, None].astype(np.float32) / 255 - mean) / std
         maps = net(torch.from_numpy(x.astype(np.float32)))
-        found += [L.suppress(f, confidence, overlap) for f in L.decode(maps, net.anchors, net.strides)]
+        found += [L.suppress(f, conf["confidence"], conf["overlap"], conf["contained"])
+                  for f in L.decode(maps, net.anchors, net.strides)]
     return found
 
 
@@ -75,7 +76,7 @@ def validate(net, caches, conf, mean, std, limit):
     report, score = {}, 0.0
     for name, cache in caches.items():
         n = min(limit, len(cache))
-        found = predict(net, cache.images[:n], mean, std, conf["confidence"], conf["overlap"])
+        found = predict(net, cache.images[:n], mean, std, conf)
         truth = [cache[i][1] for i in range(n)]
         entry = {"map50": round(L.average_precision(found, truth), 4)}
         if conf["task"] == "read":
@@ -128,6 +129,8 @@ def parse(argv=None):
     ap.add_argument("--every", type=float, default=5, help="minutes between validations")
     ap.add_argument("--limit", type=int, default=400, help="pictures a validation cache")
     ap.add_argument("--threads", type=int, default=1)
+    ap.add_argument("--bf16", action="store_true",
+                    help="convolutions in bfloat16: twice as fast where the CPU has AVX-512 BF16")
     ap.add_argument("--version", default="1")
     return ap.parse_args(argv)
 
@@ -152,6 +155,8 @@ def main(argv=None):
         net.load_state_dict(rest["live"] if args.resume else started.state_dict())
         mean, std = float(meta["plated.mean"]), float(meta["plated.std"])
     net.train()
+    if args.bf16:
+        net.to(memory_format=torch.channels_last)
     ema = Average(net)
     opt = optimizer_of(net, args.lr or conf["lr"])
     if args.resume:
@@ -189,7 +194,12 @@ def main(argv=None):
         for g in opt.param_groups:
             g["lr"] = learning_rate(args.lr or conf["lr"], done)
         x, targets = next(batches)
-        total, parts = criterion(net(torch.from_numpy(x)), torch.from_numpy(targets))
+        x = torch.from_numpy(x)
+        if args.bf16:
+            x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=args.bf16):
+            maps = net(x)
+        total, parts = criterion([m.float() for m in maps], torch.from_numpy(targets))
         opt.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
