@@ -310,8 +310,8 @@ static int variadic_float_infer(const NnCall *call)
 
 ROW(first, NN_SWITCH_NUMBER, T, ((void)y, x))
 /* NaN wins, as in numpy. */
-ROW(max, NN_SWITCH_NUMBER, T, (x > y) | (x != x) ? x : y)
-ROW(min, NN_SWITCH_NUMBER, T, (x < y) | (x != x) ? x : y)
+ROW(max, NN_SWITCH_NUMBER, T, ((x > y) | (x != x)) ? x : y)
+ROW(min, NN_SWITCH_NUMBER, T, ((x < y) | (x != x)) ? x : y)
 ROW(divide_by, NN_SWITCH_FLOAT, T, x / y)
 
 static int run_variadic(const NnCall *call, NnBroadcastFunc func)

@@ -133,7 +133,7 @@ static void inside(const Pool *pool, int64_t k, int64_t *ret_begin, int64_t *ret
         else                                                                      \
             NN_INDEPENDENT for (int64_t i = 0; i < (n); i++) {                    \
                 T x = from[i * (step)];                                           \
-                to[i] = (x > to[i]) | (x != x) ? x : to[i];                       \
+                to[i] = ((x > to[i]) | (x != x)) ? x : to[i];                     \
             }                                                                     \
     } while (0)
 
