@@ -13,6 +13,7 @@
 #include "base/util.h"
 
 #define SCHEMA_VERSION 1
+#define BUSY_MS 2000
 /* Sequence numbers of messages that the disk refused; SQLite never gets there. */
 #define SPARE_SEQUENCE ((int64_t)1 << 60)
 
@@ -183,8 +184,11 @@ static int open_database(const char *path, sqlite3 **ret_db)
                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
                                         SQLITE_OPEN_FULLMUTEX,
                                     NULL));
-    if (r == 0)
+    if (r == 0) {
+        /* Somebody may be looking into it with another tool. */
+        sqlite3_busy_timeout(db, BUSY_MS);
         r = set_up(db);
+    }
     if (r < 0) {
         sqlite3_close(db);
         return r;
