@@ -127,7 +127,6 @@ static int scatter_elements_run(const NnCall *call)
         .min_inputs = 3,                            \
         .max_inputs = 3,                            \
         .max_outputs = 1,                           \
-        .flags = NN_OP_IN_PLACE,                    \
         .params_bytes = sizeof(ScatterParams),      \
         .prepare = scatter_prepare,                 \
         .infer = scatter_elements_infer,            \
@@ -187,7 +186,6 @@ const NnOp nn_op_scatter_nd = {
     .min_inputs = 3,
     .max_inputs = 3,
     .max_outputs = 1,
-    .flags = NN_OP_IN_PLACE,
     .params_bytes = sizeof(ScatterParams),
     .prepare = scatter_prepare,
     .infer = scatter_nd_infer,

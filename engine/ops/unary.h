@@ -12,7 +12,8 @@
 typedef struct NnUnaryParams {
     float alpha, beta;
 } NnUnaryParams;
-static_assert(offsetof(NnUnaryParams, alpha) == offsetof(NnLeakyReluParams, alpha));
+static_assert(offsetof(NnUnaryParams, alpha) == offsetof(NnLeakyReluParams, alpha),
+              "passes read the params of LeakyRelu as NnLeakyReluParams");
 
 /* Runs `range` over the elements; `cost` is that of one, in additions. */
 static inline int nn_unary_run(const NnCall *call, NnRangeFunc range, int64_t cost)

@@ -349,6 +349,27 @@ class Dynamic(Case):
         self.table(np.zeros((1, 2, 6), np.float32))
 
 
+class SharedMemory(Case):
+    def test_scatter_of_itself(self):
+        """The updates are the data: a result in the data's memory would change them."""
+        node = helper.make_node
+        nodes = [node('Relu', ['x'], ['a']), node('ScatterND', ['a', 'at', 'a'], ['y'])]
+        graph = helper.make_graph(
+            nodes, 'case', [helper.make_tensor_value_info('x', TensorProto.FLOAT, [64])],
+            [helper.make_tensor_value_info('y', TensorProto.FLOAT, [64])],
+            [numpy_helper.from_array(np.arange(63, -1, -1)[:, None], 'at')])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=7)
+        x = np.arange(64, dtype=np.float32)
+        with tempfile.TemporaryDirectory() as folder:
+            np.save(f'{folder}/x.npy', x)
+            np.save(f'{folder}/y.npy', x[::-1].copy())
+            onnx.save(model, f'{folder}/model.onnx')
+            done = subprocess.run([NN, 'verify', f'{folder}/model.onnx', '--input',
+                                   f'x={folder}/x.npy', '--expect', f'y={folder}/y.npy'],
+                                  capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+
 class Refused(Case):
     """A hostile or broken model ends in a sentence."""
 
