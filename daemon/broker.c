@@ -25,10 +25,10 @@ int plated_broker_new(const PlatedConfig *config, bool listener,
                       NnError *error)
 {
     g_autofree char *will = plated_publisher_topic(config, "availability");
-    g_autofree char *id = *config->mqtt.client_id
-                              ? g_strdup(config->mqtt.client_id)
-                              : g_strdup_printf("plated-%s-%s", g_get_host_name(),
-                                                config->camera.name);
+    g_autofree char *id =
+        *config->mqtt.client_id
+            ? g_strdup(config->mqtt.client_id)
+            : g_strdup_printf("plated-%s-%s", g_get_host_name(), config->camera.name);
     _cleanup_free_ char *password = NULL;
     PlatedMqttOptions options = {
         .host = config->mqtt.host,

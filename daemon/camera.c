@@ -6,13 +6,13 @@
 #include "base/util.h"
 
 struct PlatedCamera {
-    gatomicrefcount references;     /* the owner's and one for each state on its way */
+    gatomicrefcount references; /* the owner's and one for each state on its way */
     LprSource *source;
     PlatedWorker *worker;
     PlatedCameraFunc state;
     void *userdata;
     bool live;
-    bool closed;                    /* main thread alone */
+    bool closed; /* main thread alone */
 };
 
 typedef struct StateChange {
@@ -81,8 +81,8 @@ int plated_camera_new(const PlatedConfig *config, PlatedWorker *worker, PlatedCa
     camera->worker = worker;
     camera->state = state;
     camera->userdata = userdata;
-    r = lpr_source_new(config->camera.source, &options, on_frame, on_state, camera,
-                       &camera->source, error);
+    r = lpr_source_new(config->camera.source, &options, on_frame, on_state, camera, &camera->source,
+                       error);
     if (r < 0) {
         g_free(camera);
         return plated_config_blame(config, "camera", "source", r, error);

@@ -13,7 +13,7 @@
 #include "base/util.h"
 #include "log.h"
 
-#define CONFIG_BYTES_MAX ((size_t)1 << 20)
+#define CONFIG_BYTES_MAX   ((size_t)1 << 20)
 #define PASSWORD_BYTES_MAX 4096
 
 NN_DEFINE_CLEANUP(PlatedConfig, plated_config_free)
@@ -65,7 +65,7 @@ PlatedConfig *plated_config_free(PlatedConfig *config)
 typedef struct Parser {
     const char *name;
     unsigned line;
-    char *section;          /* within the text; NULL before the first */
+    char *section; /* within the text; NULL before the first */
     bool section_known;
     PlatedConfig *config;
     PlatedConfigWarnFunc warn;
@@ -163,9 +163,8 @@ static int parse_assignment(Parser *parser, char *text)
     key = g_strstrip(key);
     value = g_strstrip(equals + 1);
     if (!parser->section)
-        return nn_error_set(parser->error, -EINVAL,
-                            "%s:%u: %s stands before the first [section]", parser->name,
-                            parser->line, shortened(key, found));
+        return nn_error_set(parser->error, -EINVAL, "%s:%u: %s stands before the first [section]",
+                            parser->name, parser->line, shortened(key, found));
     for (size_t i = 0; i < plated_config_table_n; i++)
         if (strcmp(plated_config_table[i].section, parser->section) == 0 &&
             strcmp(plated_config_table[i].key, key) == 0)
@@ -238,8 +237,7 @@ static int check_together(const Parser *parser)
     if (*c->mqtt.password_file && !*c->mqtt.username)
         return refuse(parser, "mqtt", "password_file", "needs a username");
     if (c->passage.quiet_us > c->passage.longest_us)
-        return refuse(parser, "passage",
-                      line_of(c, "passage", "quiet") ? "quiet" : "longest",
+        return refuse(parser, "passage", line_of(c, "passage", "quiet") ? "quiet" : "longest",
                       "does not fit: quiet must not be longer than longest");
     if ((c->camera.width_px == 0) != (c->camera.height_px == 0))
         return refuse(parser, "camera", c->camera.width_px ? "width" : "height",

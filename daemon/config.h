@@ -30,7 +30,7 @@ typedef struct PlatedConfig {
     } models;
     struct {
         int threads;
-        int isa;                /* 0: the best; see plated_config_isa() */
+        int isa; /* 0: the best; see plated_config_isa() */
     } engine;
     struct {
         double detect_threshold, read_threshold;
@@ -65,8 +65,8 @@ typedef struct PlatedConfig {
         int level;
     } log;
 
-    char *file;                 /* where it was read */
-    unsigned *lines;            /* of each entry of the table; 0: not set there */
+    char *file;      /* where it was read */
+    unsigned *lines; /* of each entry of the table; 0: not set there */
 } PlatedConfig;
 
 typedef struct PlatedConfigEntry PlatedConfigEntry;
@@ -85,9 +85,9 @@ struct PlatedConfigEntry {
     const char *section, *key;
     const PlatedConfigType *type;
     size_t offset;
-    double min, max;                /* of numbers; durations in seconds */
-    const char *const *names;       /* of choices, ended by NULL */
-    const char *value;              /* the default */
+    double min, max;          /* of numbers; durations in seconds */
+    const char *const *names; /* of choices, ended by NULL */
+    const char *value;        /* the default */
     const char *doc;
 };
 
@@ -117,8 +117,8 @@ bool plated_config_equal(const PlatedConfig *a, const PlatedConfig *b, const cha
                          const char *except);
 
 /* Puts "file:line: [section] key: " before a sentence about a value; returns `code`. */
-int plated_config_blame(const PlatedConfig *config, const char *section, const char *key,
-                        int code, NnError *error);
+int plated_config_blame(const PlatedConfig *config, const char *section, const char *key, int code,
+                        NnError *error);
 
 /* The file with every key at its default, and the page that describes them. */
 void plated_config_print_defaults(FILE *stream);

@@ -32,10 +32,11 @@ void plated_config_print_defaults(FILE *stream)
 {
     const char *section = "";
 
-    fputs("# Configuration of plated. Every key stands here with its default; what is left out keeps it.\n"
-          "# A line is [section] or key = value; lines that begin with # are ignored.\n"
-          "# Check with: plated --check-config. Apply with: systemctl reload plated.\n",
-          stream);
+    fputs(
+        "# Configuration of plated. Every key stands here with its default; what is left out keeps it.\n"
+        "# A line is [section] or key = value; lines that begin with # are ignored.\n"
+        "# Check with: plated --check-config. Apply with: systemctl reload plated.\n",
+        stream);
     for (size_t i = 0; i < plated_config_table_n; i++) {
         const PlatedConfigEntry *entry = &plated_config_table[i];
         char expected[256];
@@ -55,16 +56,17 @@ void plated_config_print_reference(FILE *stream)
 {
     const char *section = "";
 
-    fputs("# Configuration\n\n"
-          "This page is written by `plated --print-reference` from the table that the parser reads.\n\n"
-          "`plated` reads `/etc/plated/plated.conf`, or the file given with `--config`. A line is\n"
-          "`[section]` or `key = value`; lines that begin with `#` or `;` are ignored, and a comment\n"
-          "cannot follow a value on its line. An unknown key is a warning, a bad value or a key\n"
-          "that is set twice an error that names file and line. `plated --check-config` tells both\n"
-          "without starting, `plated --print-defaults` prints the file with every key. On\n"
-          "`systemctl reload plated` (SIGHUP) a good file is applied without losing a frame, a bad\n"
-          "one leaves the running configuration as it is.\n",
-          stream);
+    fputs(
+        "# Configuration\n\n"
+        "This page is written by `plated --print-reference` from the table that the parser reads.\n\n"
+        "`plated` reads `/etc/plated/plated.conf`, or the file given with `--config`. A line is\n"
+        "`[section]` or `key = value`; lines that begin with `#` or `;` are ignored, and a comment\n"
+        "cannot follow a value on its line. An unknown key is a warning, a bad value or a key\n"
+        "that is set twice an error that names file and line. `plated --check-config` tells both\n"
+        "without starting, `plated --print-defaults` prints the file with every key. On\n"
+        "`systemctl reload plated` (SIGHUP) a good file is applied without losing a frame, a bad\n"
+        "one leaves the running configuration as it is.\n",
+        stream);
     for (size_t i = 0; i < plated_config_table_n; i++) {
         const PlatedConfigEntry *entry = &plated_config_table[i];
         char expected[256];

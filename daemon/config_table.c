@@ -7,6 +7,8 @@ static const char *const level_names[] = {"error", "warning", "info", "debug", N
 /* The first means the best that there is. */
 static const char *const isa_names[] = {"auto", "c", "neon", "avx2", NULL};
 
+/* It would take #section for a directive. */
+/* clang-format off */
 #define TEXT(section, key, kind, value, doc)                                                       \
     {#section, #key, &plated_type_##kind, offsetof(PlatedConfig, section.key), 0, 0, NULL, value,  \
      doc}
@@ -19,6 +21,7 @@ static const char *const isa_names[] = {"auto", "c", "neon", "avx2", NULL};
 #define CHOICE(section, key, names, value, doc)                                                    \
     {#section, #key, &plated_type_choice, offsetof(PlatedConfig, section.key), 0, 0, names, value, \
      doc}
+/* clang-format on */
 
 const PlatedConfigEntry plated_config_table[] = {
     TEXT(camera, name, segment, "gate",

@@ -75,8 +75,9 @@ static int topic_parse(const PlatedConfigEntry *entry, const char *value, void *
 
 static void topic_expected(const PlatedConfigEntry *entry, char *ret_text, size_t n)
 {
-    snprintf(ret_text, n, "a topic of up to 128 bytes without '+', '#', '$', spaces, or '/' at "
-                          "its ends");
+    snprintf(ret_text, n,
+             "a topic of up to 128 bytes without '+', '#', '$', spaces, or '/' at "
+             "its ends");
 }
 
 const PlatedConfigType plated_type_topic = {topic_parse, string_equal, topic_expected, true};

@@ -16,7 +16,7 @@ struct PlatedDelivery {
     PlatedOutbox *outbox;
     PlatedMqtt *mqtt;
     PlatedLog *log;
-    GHashTable *in_flight;      /* message id -> int64_t sequence */
+    GHashTable *in_flight; /* message id -> int64_t sequence */
     PlatedOutboxCursor sent;
 };
 
@@ -56,8 +56,8 @@ void plated_delivery_pump(PlatedDelivery *delivery)
 
         if (plated_outbox_next(delivery->outbox, &delivery->sent, &sequence, &topic, &payload) < 0)
             return;
-        if (plated_mqtt_publish(delivery->mqtt, topic, payload, strlen(payload), 1, false,
-                                &mid) < 0)
+        if (plated_mqtt_publish(delivery->mqtt, topic, payload, strlen(payload), 1, false, &mid) <
+            0)
             return;
         g_hash_table_insert(delivery->in_flight, GINT_TO_POINTER(mid),
                             g_memdup2(&sequence, sizeof(sequence)));

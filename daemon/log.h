@@ -18,8 +18,8 @@ typedef enum PlatedLogLevel {
 typedef struct PlatedLog {
     FILE *stream;
     const char *program;
-    bool journal;       /* lines begin with "<N>" */
-    atomic_int level;   /* lines above it are not written */
+    bool journal;     /* lines begin with "<N>" */
+    atomic_int level; /* lines above it are not written */
 } PlatedLog;
 
 /* Logs to stderr; with journal prefixes when systemd reads it. */

@@ -37,8 +37,12 @@ static void source_freep(LprSource **source)
     lpr_source_free(*source);
 }
 
-static void no_frame(void *userdata, LprFrame *frame) {}
-static void no_state(void *userdata, LprSourceState state, const char *sentence) {}
+static void no_frame(void *userdata, LprFrame *frame)
+{
+}
+static void no_state(void *userdata, LprSourceState state, const char *sentence)
+{
+}
 
 /* What the parser cannot see: names of sources and files. */
 static int check(const PlatedConfig *config, NnError *error)
@@ -83,9 +87,13 @@ static int run(const char *path, bool check_only)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"check-config", no_argument, NULL, 'k'},
-        {"print-defaults", no_argument, NULL, 'd'}, {"print-reference", no_argument, NULL, 'r'},
-        {"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0},
+        {"config", required_argument, NULL, 'c'},
+        {"check-config", no_argument, NULL, 'k'},
+        {"print-defaults", no_argument, NULL, 'd'},
+        {"print-reference", no_argument, NULL, 'r'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     const char *path = CONFIG_FILE;
     bool check_only = false;

@@ -12,15 +12,15 @@
 
 #include "base/util.h"
 
-#define RETRY_FIRST_S 0.5
+#define RETRY_FIRST_S   0.5
 #define RETRY_LONGEST_S 30.0
-#define ANSWER_S 15
+#define ANSWER_S        15
 
 typedef enum Phase {
-    PHASE_IDLE,         /* not started, or said goodbye */
-    PHASE_WAITING,      /* for the next attempt */
-    PHASE_LOOKUP,       /* a helper thread has the library: names may take their time */
-    PHASE_CONNECTING,   /* TCP, TLS and CONNECT are on their way */
+    PHASE_IDLE,       /* not started, or said goodbye */
+    PHASE_WAITING,    /* for the next attempt */
+    PHASE_LOOKUP,     /* a helper thread has the library: names may take their time */
+    PHASE_CONNECTING, /* TCP, TLS and CONNECT are on their way */
     PHASE_CONNECTED,
 } Phase;
 
@@ -43,8 +43,8 @@ struct PlatedMqtt {
     void *userdata;
 
     Phase phase;
-    bool closing;           /* said goodbye while the helper thread has the library */
-    bool doomed;            /* freed meanwhile */
+    bool closing; /* said goodbye while the helper thread has the library */
+    bool doomed;  /* freed meanwhile */
     unsigned failures;
     GSource *io;
     guint misc_timer, retry_timer, answer_timer;
@@ -189,9 +189,9 @@ static int set_up(PlatedMqtt *mqtt, const PlatedMqttOptions *options, NnError *e
     if (code == MOSQ_ERR_SUCCESS && options->username)
         code = mosquitto_username_pw_set(mqtt->mosq, options->username, options->password);
     if (code == MOSQ_ERR_SUCCESS && options->will_topic)
-        code = mosquitto_will_set(mqtt->mosq, options->will_topic,
-                                  (int)strlen(options->will_payload), options->will_payload, 1,
-                                  true);
+        code =
+            mosquitto_will_set(mqtt->mosq, options->will_topic, (int)strlen(options->will_payload),
+                               options->will_payload, 1, true);
     if (code != MOSQ_ERR_SUCCESS)
         return nn_error_set(error, from_mosquitto(code), "MQTT: %s", mosquitto_strerror(code));
     mosquitto_connect_v5_callback_set(mqtt->mosq, on_connect);
@@ -528,8 +528,8 @@ bool plated_mqtt_is_connected(const PlatedMqtt *mqtt)
     return mqtt->phase == PHASE_CONNECTED && !mqtt->told_disconnect;
 }
 
-int plated_mqtt_publish(PlatedMqtt *mqtt, const char *topic, const void *payload, size_t n,
-                        int qos, bool retain, int *ret_mid)
+int plated_mqtt_publish(PlatedMqtt *mqtt, const char *topic, const void *payload, size_t n, int qos,
+                        bool retain, int *ret_mid)
 {
     if (!plated_mqtt_is_connected(mqtt))
         return -ENOTCONN;

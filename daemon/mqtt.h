@@ -17,13 +17,13 @@ typedef struct PlatedMqtt PlatedMqtt;
 typedef struct PlatedMqttOptions {
     const char *host;
     int port;
-    int protocol;               /* 4: 3.1.1, 5 */
-    const char *client_id;      /* NULL: the broker makes one */
-    const char *username, *password;                /* NULL: none */
+    int protocol;                    /* 4: 3.1.1, 5 */
+    const char *client_id;           /* NULL: the broker makes one */
+    const char *username, *password; /* NULL: none */
     int keepalive_s;
     bool tls;
-    const char *ca_file, *cert_file, *key_file;     /* NULL: the system's; none */
-    const char *will_topic, *will_payload;          /* NULL: no will; QoS 1, retained */
+    const char *ca_file, *cert_file, *key_file; /* NULL: the system's; none */
+    const char *will_topic, *will_payload;      /* NULL: no will; QoS 1, retained */
 } PlatedMqttOptions;
 
 typedef struct PlatedMqttCallbacks {
@@ -50,8 +50,8 @@ void plated_mqtt_start(PlatedMqtt *mqtt);
 bool plated_mqtt_is_connected(const PlatedMqtt *mqtt);
 /* -ENOTCONN; -E2BIG. `ret_mid` may be NULL. A QoS 1 message is acknowledged
  * through `published`, also after a lost connection has come back. */
-int plated_mqtt_publish(PlatedMqtt *mqtt, const char *topic, const void *payload, size_t n,
-                        int qos, bool retain, int *ret_mid);
+int plated_mqtt_publish(PlatedMqtt *mqtt, const char *topic, const void *payload, size_t n, int qos,
+                        bool retain, int *ret_mid);
 NN_MUST_CHECK int plated_mqtt_subscribe(PlatedMqtt *mqtt, const char *topic);
 /* Says goodbye, so that there is no will, and does not connect again. */
 void plated_mqtt_disconnect(PlatedMqtt *mqtt);

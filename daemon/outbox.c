@@ -13,7 +13,7 @@
 #include "base/util.h"
 
 #define SCHEMA_VERSION 1
-#define BUSY_MS 2000
+#define BUSY_MS        2000
 /* Sequence numbers of messages that the disk refused; SQLite never gets there. */
 #define SPARE_SEQUENCE ((int64_t)1 << 60)
 
@@ -24,15 +24,15 @@ typedef struct Spare {
 
 struct PlatedOutbox {
     GMutex lock;
-    char *path;             /* "" for memory */
-    sqlite3 *db;            /* NULL only after a broken one could not be replaced */
+    char *path;  /* "" for memory */
+    sqlite3 *db; /* NULL only after a broken one could not be replaced */
     PlatedOutboxLimits limits;
     PlatedLog *log;
     uint64_t dropped;
-    int64_t last_sequence;  /* on disk; readers rely on it to grow */
+    int64_t last_sequence; /* on disk; readers rely on it to grow */
     GQueue spare;
     int64_t spare_sequence;
-    bool refused;           /* the log knows that the disk refuses */
+    bool refused; /* the log knows that the disk refuses */
 };
 
 NN_DEFINE_CLEANUP(PlatedOutbox, plated_outbox_free)
@@ -180,10 +180,9 @@ static int open_database(const char *path, sqlite3 **ret_db)
             return -errno;
         close(fd);
     }
-    r = from_sqlite(sqlite3_open_v2(*path ? path : ":memory:", &db,
-                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-                                        SQLITE_OPEN_FULLMUTEX,
-                                    NULL));
+    r = from_sqlite(
+        sqlite3_open_v2(*path ? path : ":memory:", &db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL));
     if (r == 0) {
         /* Somebody may be looking into it with another tool. */
         sqlite3_busy_timeout(db, BUSY_MS);
@@ -319,8 +318,10 @@ static int insert_message(sqlite3 *db, const char *topic, const char *payload, P
     _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
     int r;
 
-    r = prepare(db, "INSERT INTO message (topic, payload, created, synchronised)"
-                    " VALUES (?, ?, ?, ?)", &statement);
+    r = prepare(db,
+                "INSERT INTO message (topic, payload, created, synchronised)"
+                " VALUES (?, ?, ?, ?)",
+                &statement);
     if (r < 0)
         return r;
     sqlite3_bind_text(statement, 1, topic, -1, SQLITE_STATIC);
@@ -337,9 +338,10 @@ static int note_owed(sqlite3 *db, const PlatedOutboxMessage *message)
     bool provisional = message->kind == PLATED_OUTBOX_PROVISIONAL;
     int r;
 
-    r = prepare(db, provisional ? "INSERT OR REPLACE INTO owed (id, topic, payload)"
-                                  " VALUES (?, ?, ?)"
-                                : "DELETE FROM owed WHERE id = ?",
+    r = prepare(db,
+                provisional ? "INSERT OR REPLACE INTO owed (id, topic, payload)"
+                              " VALUES (?, ?, ?)"
+                            : "DELETE FROM owed WHERE id = ?",
                 &statement);
     if (r < 0)
         return r;
@@ -405,8 +407,7 @@ static void push_spare(PlatedOutbox *outbox, const PlatedOutboxMessage *message,
     g_queue_push_tail(&outbox->spare, spare);
 }
 
-void plated_outbox_push(PlatedOutbox *outbox, const PlatedOutboxMessage *message,
-                        PlatedMoment now)
+void plated_outbox_push(PlatedOutbox *outbox, const PlatedOutboxMessage *message, PlatedMoment now)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
     int r;
@@ -446,8 +447,10 @@ static int next_disk(PlatedOutbox *outbox, int64_t after, int64_t *ret_sequence,
     _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
     int r, code;
 
-    r = prepare(outbox->db, "SELECT sequence, topic, payload FROM message WHERE sequence > ?"
-                            " ORDER BY sequence LIMIT 1", &statement);
+    r = prepare(outbox->db,
+                "SELECT sequence, topic, payload FROM message WHERE sequence > ?"
+                " ORDER BY sequence LIMIT 1",
+                &statement);
     if (r < 0)
         return r;
     sqlite3_bind_int64(statement, 1, after);

@@ -24,7 +24,7 @@ typedef struct PlatedMoment {
 } PlatedMoment;
 
 typedef enum PlatedOutboxKind {
-    PLATED_OUTBOX_PROVISIONAL,      /* a final of the same id is owed from now on */
+    PLATED_OUTBOX_PROVISIONAL, /* a final of the same id is owed from now on */
     PLATED_OUTBOX_FINAL,
 } PlatedOutboxKind;
 
@@ -43,8 +43,7 @@ PlatedOutbox *plated_outbox_free(PlatedOutbox *outbox);
 
 /* On disk when it returns. Where the disk refuses, the message is kept in memory
  * and the log told once. Drops the oldest beyond the limits. */
-void plated_outbox_push(PlatedOutbox *outbox, const PlatedOutboxMessage *message,
-                        PlatedMoment now);
+void plated_outbox_push(PlatedOutbox *outbox, const PlatedOutboxMessage *message, PlatedMoment now);
 
 /* How far a reader has come. All zero: nothing was read. */
 typedef struct PlatedOutboxCursor {

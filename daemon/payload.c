@@ -162,8 +162,8 @@ char *plated_payload_finish(const char *provisional)
     return plated_json_text(root);
 }
 
-char *plated_payload_picture(const char *file, int width_px, int height_px,
-                             const LprPlate *plates, size_t n_plates, const LprTimes *times)
+char *plated_payload_picture(const char *file, int width_px, int height_px, const LprPlate *plates,
+                             size_t n_plates, const LprTimes *times)
 {
     g_autoptr(JsonBuilder) b = json_builder_new();
     g_autofree char *name = g_utf8_make_valid(file, -1);

@@ -12,8 +12,8 @@
 /* What a passage does not know about itself. Borrowed. */
 typedef struct PlatedPassageContext {
     const char *camera;
-    int frame_width_px, frame_height_px;    /* of the best frame */
-    const char *snapshot;                   /* path, or NULL */
+    int frame_width_px, frame_height_px; /* of the best frame */
+    const char *snapshot;                /* path, or NULL */
     bool clock_synchronised;
     const char *detector, *reader, *region; /* versions of the models, or NULL */
 } PlatedPassageContext;
@@ -27,18 +27,18 @@ char *plated_payload_passage(const LprPassage *passage, const PlatedPassageConte
 char *plated_payload_finish(const char *provisional);
 
 /* What `platectl read` prints for a picture. */
-char *plated_payload_picture(const char *file, int width_px, int height_px,
-                             const LprPlate *plates, size_t n_plates, const LprTimes *times);
+char *plated_payload_picture(const char *file, int width_px, int height_px, const LprPlate *plates,
+                             size_t n_plates, const LprTimes *times);
 
 /* What the service knows about itself. */
 typedef struct PlatedState {
     const char *camera;
-    const char *camera_state;       /* "playing", … */
-    const char *reason;             /* a sentence, or NULL */
-    double fps;                     /* frames inferred a second */
-    double latency_ms;              /* of a frame: from its capture to its result; <0: none yet */
-    double temperature_c;           /* NaN: not known */
-    int throttled;                  /* 1: now, 0: not, -1: not known */
+    const char *camera_state; /* "playing", … */
+    const char *reason;       /* a sentence, or NULL */
+    double fps;               /* frames inferred a second */
+    double latency_ms;        /* of a frame: from its capture to its result; <0: none yet */
+    double temperature_c;     /* NaN: not known */
+    int throttled;            /* 1: now, 0: not, -1: not known */
     uint64_t frames, frames_dropped;
     uint64_t backlog, passages_dropped;
     bool clock_synchronised;

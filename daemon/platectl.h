@@ -12,5 +12,4 @@ int platectl_watch(int argc, char **argv, PlatedLog *log);
 
 /* Reads `path`; NULL means the installed file, or the defaults where there is
  * none. Says on the log what is wrong. */
-NN_MUST_CHECK int platectl_load_config(const char *path, PlatedLog *log,
-                                       PlatedConfig **ret_config);
+NN_MUST_CHECK int platectl_load_config(const char *path, PlatedLog *log, PlatedConfig **ret_config);

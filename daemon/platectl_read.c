@@ -57,8 +57,8 @@ static int read_picture(Reader *reader, const char *path, NnError *error)
     if (r < 0)
         return nn_error_prefix(error, r, "%s", path);
     if (reader->json) {
-        g_autofree char *line = plated_payload_picture(
-            path, lpr_frame_width(frame), lpr_frame_height(frame), plates, n, &times);
+        g_autofree char *line = plated_payload_picture(path, lpr_frame_width(frame),
+                                                       lpr_frame_height(frame), plates, n, &times);
 
         puts(line);
     } else {

@@ -45,8 +45,8 @@ static void on_message(void *userdata, const char *topic, const void *payload, s
 {
     Watch *watch = userdata;
     g_autofree char *text = g_strndup(payload, n);
-    g_autoptr(JsonNode) root = g_utf8_validate(text, -1, NULL) ? json_from_string(text, NULL)
-                                                               : NULL;
+    g_autoptr(JsonNode) root =
+        g_utf8_validate(text, -1, NULL) ? json_from_string(text, NULL) : NULL;
 
     if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
         plated_log(watch->log, PLATED_LOG_WARNING, "%s: not a passage", topic);
@@ -75,7 +75,9 @@ static void on_failed(void *userdata, const char *sentence, bool again)
         plated_log(watch->log, PLATED_LOG_WARNING, "%s", sentence);
 }
 
-static void on_published(void *userdata, int mid, bool accepted) {}
+static void on_published(void *userdata, int mid, bool accepted)
+{
+}
 
 static gboolean on_signal(gpointer userdata)
 {
@@ -111,8 +113,11 @@ static int run(Watch *watch, const PlatedConfig *config)
 int platectl_watch(int argc, char **argv, PlatedLog *log)
 {
     static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'},       {"config", required_argument, NULL, 'c'},
-        {"host", required_argument, NULL, 'h'}, {"port", required_argument, NULL, 'p'}, {0},
+        {"json", no_argument, NULL, 'j'},
+        {"config", required_argument, NULL, 'c'},
+        {"host", required_argument, NULL, 'h'},
+        {"port", required_argument, NULL, 'p'},
+        {0},
     };
     const char *config_path = NULL, *host = NULL;
     Watch watch = {.log = log};

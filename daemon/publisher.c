@@ -19,7 +19,7 @@ struct PlatedPublisher {
     PlatedPictureFunc picture;
     void *userdata;
     PlatedLog *log;
-    bool picture_failed;        /* the log knows */
+    bool picture_failed; /* the log knows */
 };
 
 char *plated_publisher_topic(const PlatedConfig *config, const char *leaf)
@@ -76,9 +76,9 @@ PlatedPublisher *plated_publisher_free(PlatedPublisher *publisher)
 /* ---- pictures ------------------------------------------------------------ */
 
 typedef struct Picture {
-    const char *leaf;       /* topic; NULL: not published */
-    const char *suffix;     /* of the file; NULL: not kept */
-    const LprBox *box;      /* NULL: the whole frame */
+    const char *leaf;   /* topic; NULL: not published */
+    const char *suffix; /* of the file; NULL: not kept */
+    const LprBox *box;  /* NULL: the whole frame */
 } Picture;
 
 static int make_picture(PlatedPublisher *publisher, const LprPassage *passage,

@@ -14,12 +14,11 @@
 struct PlatedReload {
     PlatedService *service;
     PlatedConfig *config;
-    PlatedMqtt *mqtt;               /* NULL: the old one stays, as with the next two */
+    PlatedMqtt *mqtt; /* NULL: the old one stays, as with the next two */
     char *password;
     PlatedCamera *camera;
     PlatedRecognition *recognition;
-    bool new_tracker;
-    int r;                          /* of the recognition */
+    int r; /* of the recognition */
     NnError error;
 };
 
@@ -50,8 +49,8 @@ static void end(PlatedReload *reload)
 
 static void refuse(PlatedReload *reload)
 {
-    plated_log(reload->service->log, PLATED_LOG_ERROR,
-               "%s; the running configuration stays", reload->error.message);
+    plated_log(reload->service->log, PLATED_LOG_ERROR, "%s; the running configuration stays",
+               reload->error.message);
     end(reload);
 }
 
@@ -72,18 +71,18 @@ static void replace_mqtt(PlatedService *service, PlatedMqtt *mqtt)
 static void replace_camera(PlatedService *service, PlatedCamera *camera)
 {
     plated_camera_free(service->camera);
+    plated_worker_cut(service->worker);
     service->camera = camera;
     service->camera_logged = LPR_SOURCE_STARTING;
     plated_service_start_camera(service);
 }
 
-static void replace_tracker(PlatedReload *reload)
+static void configure_tracker(PlatedReload *reload)
 {
     LprTrackerOptions options;
 
     plated_service_tracker_options(reload->config, &options);
-    if (plated_worker_set_tracker(reload->service->worker, &options) < 0)
-        plated_log(reload->service->log, PLATED_LOG_ERROR, "[passage] not applied: out of memory");
+    plated_worker_set_tracker(reload->service->worker, &options);
 }
 
 static void commit(PlatedReload *reload)
@@ -96,8 +95,8 @@ static void commit(PlatedReload *reload)
         plated_service_leave_broker(service);
     if (strcmp(old->outbox.file, reload->config->outbox.file) != 0)
         plated_log(service->log, PLATED_LOG_WARNING, "[outbox] file applies after a restart");
-    if (reload->new_tracker || reload->camera)
-        replace_tracker(reload);
+    if (!plated_config_equal(old, reload->config, "passage", NULL))
+        configure_tracker(reload);
     service->config = NN_TAKE(reload->config);
     atomic_store(&service->log->level, plated_config_log_level(service->config));
     plated_service_outbox_limits(service->config, &limits);
@@ -146,7 +145,8 @@ static void recognition_made(GObject *source, GAsyncResult *result, gpointer use
 
 static bool recognition_differs(const PlatedConfig *a, const PlatedConfig *b)
 {
-    return !plated_config_equal(a, b, "models", NULL) || !plated_config_equal(a, b, "engine", NULL) ||
+    return !plated_config_equal(a, b, "models", NULL) ||
+           !plated_config_equal(a, b, "engine", NULL) ||
            !plated_config_equal(a, b, "recognition", NULL);
 }
 
@@ -157,7 +157,6 @@ static int make_new(PlatedReload *reload)
     bool renamed = strcmp(old->camera.name, new->camera.name) != 0;
     int r;
 
-    reload->new_tracker = !plated_config_equal(old, new, "passage", NULL);
     r = plated_config_password(new, &reload->password, &reload->error);
     if (r < 0)
         return plated_config_blame(new, "mqtt", "password_file", r, &reload->error);

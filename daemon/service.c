@@ -18,13 +18,13 @@
 #include "system.h"
 #include "version.h"
 
-#define SECOND_US ((int64_t)1000000)
+#define SECOND_US           ((int64_t)1000000)
 #define STARTING_LONGEST_US (60 * SECOND_US)
-#define CAMERA_RETRY_S 30
-#define DRAIN_US (5 * SECOND_US)            /* on SIGTERM */
-#define DRAIN_AT_END_US (30 * SECOND_US)    /* when a clip is over */
-#define GOODBYE_US (2 * SECOND_US)
-#define TRIM_EVERY_S 3600
+#define CAMERA_RETRY_S      30
+#define DRAIN_US            (5 * SECOND_US)  /* on SIGTERM */
+#define DRAIN_AT_END_US     (30 * SECOND_US) /* when a clip is over */
+#define GOODBYE_US          (2 * SECOND_US)
+#define TRIM_EVERY_S        3600
 
 static void begin_stop(PlatedService *service, int64_t drain_us);
 
@@ -102,8 +102,8 @@ static void count_fps(PlatedService *service, const PlatedWorkerStats *stats)
     int64_t before = service->fps_times_us[slot];
 
     if (before)
-        service->fps = (double)(stats->frames - service->fps_frames[slot]) * 1e6 /
-                       (double)(now - before);
+        service->fps =
+            (double)(stats->frames - service->fps_frames[slot]) * 1e6 / (double)(now - before);
     else if (service->seconds > 0)
         service->fps = (double)(stats->frames - service->fps_frames[0]) * 1e6 /
                        (double)(now - service->fps_times_us[0]);
@@ -174,9 +174,8 @@ void plated_service_arm_state_timer(PlatedService *service)
 {
     if (service->state_timer)
         g_source_remove(service->state_timer);
-    service->state_timer =
-        g_timeout_add((guint)(service->config->mqtt.state_interval_us / 1000), on_state_due,
-                      service);
+    service->state_timer = g_timeout_add((guint)(service->config->mqtt.state_interval_us / 1000),
+                                         on_state_due, service);
 }
 
 void plated_service_note_models(PlatedService *service, const PlatedRecognition *recognition)
@@ -560,8 +559,8 @@ static int start(PlatedService *service, NnError *error)
         return r;
     plated_outbox_finish(service->outbox, plated_payload_finish, moment_now());
     plated_outbox_trim(service->outbox, moment_now());
-    service->publisher = plated_publisher_new(service->config, service->outbox, on_picture, service,
-                                              service->log);
+    service->publisher =
+        plated_publisher_new(service->config, service->outbox, on_picture, service, service->log);
     service->delivery = plated_delivery_new(service->outbox, service->log);
     plated_delivery_set_mqtt(service->delivery, service->mqtt);
     r = start_worker(service, error);
@@ -592,7 +591,7 @@ static void clear_source(guint *source)
 static void tear_down(PlatedService *service)
 {
     guint *sources[] = {
-        &service->term_source, &service->int_source,   &service->hup_source,
+        &service->term_source,  &service->int_source,  &service->hup_source,
         &service->second_timer, &service->state_timer, &service->camera_timer,
         &service->drain_timer,
     };

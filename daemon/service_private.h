@@ -23,7 +23,7 @@ typedef struct PlatedService {
     PlatedLog *log;
     const char *path;
     PlatedConfig *config;
-    char *password;                 /* in use; NULL: none */
+    char *password; /* in use; NULL: none */
 
     PlatedOutbox *outbox;
     PlatedPublisher *publisher;
@@ -31,7 +31,7 @@ typedef struct PlatedService {
     PlatedWorker *worker;
     PlatedCamera *camera;
     PlatedMqtt *mqtt;
-    PlatedReload *reload;           /* under way */
+    PlatedReload *reload; /* under way */
     bool reload_again;
 
     LprSourceState camera_state, camera_logged;
@@ -46,7 +46,7 @@ typedef struct PlatedService {
     int64_t fps_times_us[PLATED_FPS_WINDOW_S];
     unsigned seconds;
     double fps;
-    char *detector, *reader, *region;   /* versions of the models */
+    char *detector, *reader, *region; /* versions of the models */
     guint second_timer, state_timer, camera_timer, drain_timer;
     guint term_source, int_source, hup_source;
 } PlatedService;

@@ -9,9 +9,9 @@
 #include "base/util.h"
 #include "system.h"
 
-#define ROUND_US 100000
+#define ROUND_US          100000
 #define LATENCY_SMOOTHING 0.1
-#define COMPLAIN_US (60 * (int64_t)1000000)
+#define COMPLAIN_US       (60 * (int64_t)1000000)
 
 struct PlatedWorker {
     GThread *thread;
@@ -20,16 +20,16 @@ struct PlatedWorker {
     void *userdata;
     PlatedLog *log;
 
-    GMutex lock;                        /* for the orders and the stats */
+    GMutex lock; /* for the orders and the stats */
     PlatedRecognition *next_recognition;
-    LprTracker *next_tracker;
-    bool live, flush;
+    LprTrackerOptions next_tracker;
+    bool new_tracker, live, flush, cut;
     PlatedWorkerStats stats;
 
     /* Of the thread. */
     PlatedRecognition *recognition;
     LprTracker *tracker;
-    int64_t last_time_us, last_realtime_us;     /* of the last frame */
+    int64_t last_time_us, last_realtime_us; /* of the last frame */
     int64_t complained_us;
 };
 
@@ -63,27 +63,33 @@ static void flush(PlatedWorker *worker, bool live)
     lpr_tracker_flush(worker->tracker, time_us, realtime_us);
 }
 
+static bool is_live(PlatedWorker *worker)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&worker->lock);
+
+    return worker->live;
+}
+
 static void obey(PlatedWorker *worker)
 {
     PlatedRecognition *recognition;
-    LprTracker *tracker;
-    bool live;
+    bool live, cut;
 
     g_mutex_lock(&worker->lock);
     recognition = NN_TAKE(worker->next_recognition);
-    tracker = NN_TAKE(worker->next_tracker);
+    if (worker->new_tracker)
+        lpr_tracker_configure(worker->tracker, &worker->next_tracker);
     live = worker->live;
+    cut = worker->cut;
+    worker->new_tracker = worker->cut = false;
     worker->stats.alive_us = plated_system_monotonic_us();
     g_mutex_unlock(&worker->lock);
     if (recognition) {
         plated_recognition_free(worker->recognition);
         worker->recognition = recognition;
     }
-    if (tracker) {
+    if (cut)
         flush(worker, live);
-        lpr_tracker_free(worker->tracker);
-        worker->tracker = tracker;
-    }
 }
 
 static void count_frame(PlatedWorker *worker, const LprFrame *frame)
@@ -174,7 +180,7 @@ static gpointer run(gpointer userdata)
         else
             look_at(worker, frame);
     }
-    flush(worker, worker->live);
+    flush(worker, is_live(worker));
     worker->callbacks.ended(worker->userdata);
     return NULL;
 }
@@ -212,7 +218,6 @@ PlatedWorker *plated_worker_free(PlatedWorker *worker)
         g_thread_join(worker->thread);
     }
     lpr_tracker_free(worker->tracker);
-    lpr_tracker_free(worker->next_tracker);
     plated_recognition_free(worker->recognition);
     plated_recognition_free(worker->next_recognition);
     lpr_mailbox_free(worker->mailbox);
@@ -244,20 +249,19 @@ void plated_worker_set_recognition(PlatedWorker *worker, PlatedRecognition *reco
     plated_recognition_free(unused);
 }
 
-int plated_worker_set_tracker(PlatedWorker *worker, const LprTrackerOptions *options)
+void plated_worker_set_tracker(PlatedWorker *worker, const LprTrackerOptions *options)
 {
-    LprTracker *tracker = NULL, *unused;
-    int r;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&worker->lock);
 
-    r = lpr_tracker_new(options, on_passage, worker, &tracker);
-    if (r < 0)
-        return r;
-    g_mutex_lock(&worker->lock);
-    unused = worker->next_tracker;
-    worker->next_tracker = tracker;
-    g_mutex_unlock(&worker->lock);
-    lpr_tracker_free(unused);
-    return 0;
+    worker->next_tracker = *options;
+    worker->new_tracker = true;
+}
+
+void plated_worker_cut(PlatedWorker *worker)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&worker->lock);
+
+    worker->cut = true;
 }
 
 void plated_worker_flush(PlatedWorker *worker)

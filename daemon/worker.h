@@ -14,16 +14,16 @@ typedef struct PlatedWorker PlatedWorker;
 typedef struct PlatedWorkerCallbacks {
     void (*passage)(void *userdata, const LprPassage *passage, const LprRecognizer *recognizer);
     void (*first_frame)(void *userdata);
-    void (*flushed)(void *userdata);    /* after plated_worker_flush() */
-    void (*ended)(void *userdata);      /* after plated_worker_stop(): the last call */
+    void (*flushed)(void *userdata); /* after plated_worker_flush() */
+    void (*ended)(void *userdata);   /* after plated_worker_stop(): the last call */
 } PlatedWorkerCallbacks;
 
 typedef struct PlatedWorkerStats {
-    uint64_t frames;            /* inferred */
-    uint64_t frames_dropped;    /* in the mailbox */
-    double latency_ms;          /* capture to result, smoothed; <0: none yet */
-    int64_t inferred_us;        /* monotonic; when the last frame was done; 0: none */
-    int64_t alive_us;           /* monotonic; when the thread last came round */
+    uint64_t frames;         /* inferred */
+    uint64_t frames_dropped; /* in the mailbox */
+    double latency_ms;       /* capture to result, smoothed; <0: none yet */
+    int64_t inferred_us;     /* monotonic; when the last frame was done; 0: none */
+    int64_t alive_us;        /* monotonic; when the thread last came round */
 } PlatedWorkerStats;
 
 /* Takes over `recognition`. The log and userdata must outlive the worker. -ENOMEM. */
@@ -44,9 +44,10 @@ void plated_worker_put(PlatedWorker *worker, LprFrame *frame, bool wait);
 void plated_worker_set_live(PlatedWorker *worker, bool live);
 /* Takes over `recognition`; the old one is freed after the frame in work. */
 void plated_worker_set_recognition(PlatedWorker *worker, PlatedRecognition *recognition);
-/* Ends the running passages and goes on with new rules. -ENOMEM. */
-NN_MUST_CHECK int plated_worker_set_tracker(PlatedWorker *worker,
-                                            const LprTrackerOptions *options);
+/* Goes on under new rules; running passages stay. */
+void plated_worker_set_tracker(PlatedWorker *worker, const LprTrackerOptions *options);
+/* Ends the running passages now: other frames follow. */
+void plated_worker_cut(PlatedWorker *worker);
 /* Ends the running passages once all frames that were put are done. */
 void plated_worker_flush(PlatedWorker *worker);
 /* The same, and then ends the thread. */

@@ -236,6 +236,9 @@ NN_MUST_CHECK int lpr_tracker_new(const LprTrackerOptions *options, LprPassageFu
                                   void *userdata, LprTracker **ret_tracker);
 LprTracker *lpr_tracker_free(LprTracker *tracker);
 
+/* Goes on under other options; what is being followed and remembered stays. */
+void lpr_tracker_configure(LprTracker *tracker, const LprTrackerOptions *options);
+
 /* Takes what was recognised in a frame (n may be 0) and calls the passage
  * function for whatever follows from it, on this thread. Frames must come in
  * the order of their time. -ENOMEM. */

@@ -36,8 +36,7 @@ struct LprTracker {
 
 static void take_options(const LprTrackerOptions *from, LprTrackerOptions *to)
 {
-    if (from)
-        *to = *from;
+    *to = from ? *from : (LprTrackerOptions){0};
     to->quiet_us = to->quiet_us ? to->quiet_us : 2000000;
     to->longest_us = to->longest_us ? to->longest_us : 15000000;
     to->rearm_us = to->rearm_us ? to->rearm_us : 45000000;
@@ -59,6 +58,11 @@ int lpr_tracker_new(const LprTrackerOptions *options, LprPassageFunc passage, vo
     tracker->now_us = INT64_MIN;
     *ret_tracker = tracker;
     return 0;
+}
+
+void lpr_tracker_configure(LprTracker *tracker, const LprTrackerOptions *options)
+{
+    take_options(options, &tracker->options);
 }
 
 LprTracker *lpr_tracker_free(LprTracker *tracker)

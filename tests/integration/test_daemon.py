@@ -326,7 +326,8 @@ class Reload(Case):
         daemon = self.daemon(mosquitto.port, camera={'source': many, 'exit_at_end': 'yes'})
         for n, change in enumerate(({'recognition': {'detect_threshold': 0.3}},
                                     {'mqtt': {'keepalive': '20s'}, 'engine': {'threads': 1}},
-                                    {'snapshot': {'directory': self.folder / 'snapshots'}})):
+                                    {'snapshot': {'directory': self.folder / 'snapshots'},
+                                     'passage': {'final': 0.4}})):
             daemon.wait_decided(2 + 4 * n)
             daemon.configure(**change)
             daemon.reload()

@@ -74,30 +74,30 @@ static void test_defaults(void)
 
 static void test_values(void)
 {
-    PlatedConfig *config = parse("# a comment\n"
-                                 "; another\r\n"
-                                 "[camera]\n"
-                                 "  name=north-1  \r\n"
-                                 "source = gst: videotestsrc ! video/x-raw,width=64 # not a comment\n"
-                                 "fps = 12.5\n"
-                                 "loop = YES\n"
-                                 "[passage]\n"
-                                 "quiet = 1500ms\n"
-                                 "longest = 1 min\n"
-                                 "rearm = 0.5h\n"
-                                 "[mqtt]\n"
-                                 "protocol = 5\n"
-                                 "password_file =\n"
-                                 "[camera]\n"
-                                 "realtime = on\n"
-                                 "[engine]\n"
-                                 "isa = neon\n"
-                                 "[log]\n"
-                                 "level = debug");
+    PlatedConfig *config =
+        parse("# a comment\n"
+              "; another\r\n"
+              "[camera]\n"
+              "  name=north-1  \r\n"
+              "source = gst: videotestsrc ! video/x-raw,width=64 # not a comment\n"
+              "fps = 12.5\n"
+              "loop = YES\n"
+              "[passage]\n"
+              "quiet = 1500ms\n"
+              "longest = 1 min\n"
+              "rearm = 0.5h\n"
+              "[mqtt]\n"
+              "protocol = 5\n"
+              "password_file =\n"
+              "[camera]\n"
+              "realtime = on\n"
+              "[engine]\n"
+              "isa = neon\n"
+              "[log]\n"
+              "level = debug");
 
     CHECK_TEXT(config->camera.name, "north-1");
-    CHECK_TEXT(config->camera.source,
-               "gst: videotestsrc ! video/x-raw,width=64 # not a comment");
+    CHECK_TEXT(config->camera.source, "gst: videotestsrc ! video/x-raw,width=64 # not a comment");
     CHECK(config->camera.fps == 12.5);
     CHECK(config->camera.loop);
     CHECK(config->camera.realtime);
@@ -143,8 +143,7 @@ static void test_refusals(void)
     check_refused("[mqtt]\nprotocol = 4\n",
                   "t.conf:2: [mqtt] protocol: expected one of 3.1.1, 5, found '4'");
     check_refused("[mqtt]\nhost =\n", "t.conf:2: [mqtt] host: expected text, found ''");
-    check_refused("[mqtt]\nhost = a\nhost = b\n",
-                  "t.conf:3: [mqtt] host is already set in line 2");
+    check_refused("[mqtt]\nhost = a\nhost = b\n", "t.conf:3: [mqtt] host is already set in line 2");
     check_refused("host = a\n", "t.conf:1: host stands before the first [section]");
     check_refused("[mqtt\n", "t.conf:1: expected a section such as [mqtt], found '[mqtt'");
     check_refused("[]\n", "t.conf:1: expected a section such as [mqtt], found '[]'");
@@ -157,9 +156,11 @@ static void test_together(void)
     check_refused("[mqtt]\nca_file = /ca.pem\n", "t.conf:2: [mqtt] ca_file needs tls = yes");
     check_refused("[mqtt]\ntls = yes\ncert_file = /c.pem\n",
                   "t.conf:3: [mqtt] cert_file needs a key_file");
-    check_refused("[mqtt]\npassword_file = /p\n", "t.conf:2: [mqtt] password_file needs a username");
-    check_refused("[passage]\nlongest = 1s\n",
-                  "t.conf:2: [passage] longest does not fit: quiet must not be longer than longest");
+    check_refused("[mqtt]\npassword_file = /p\n",
+                  "t.conf:2: [mqtt] password_file needs a username");
+    check_refused(
+        "[passage]\nlongest = 1s\n",
+        "t.conf:2: [passage] longest does not fit: quiet must not be longer than longest");
     check_refused("[camera]\nwidth = 640\n",
                   "t.conf:2: [camera] width does not fit: width and height must both be set, or "
                   "both be 0");

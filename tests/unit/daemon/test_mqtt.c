@@ -21,17 +21,17 @@ enum { CONNECT = 1, CONNACK, PUBLISH, PUBACK, DISCONNECT = 14 };
 /* ---- a broker in a thread ------------------------------------------------ */
 
 typedef struct Behaviour {
-    int connack;            /* code to answer CONNECT with */
-    int acknowledged;       /* so many PUBLISHes are acknowledged, then the connection is cut */
+    int connack;      /* code to answer CONNECT with */
+    int acknowledged; /* so many PUBLISHes are acknowledged, then the connection is cut */
 } Behaviour;
 
 typedef struct Broker {
     int listener, port;
-    const Behaviour *behaviours;    /* one a connection */
+    const Behaviour *behaviours; /* one a connection */
     size_t n_behaviours;
     GThread *thread;
     GMutex lock;
-    GString *events;        /* "connect", "payload", "payload(dup)", … */
+    GString *events; /* "connect", "payload", "payload(dup)", … */
     bool goodbye;
 } Broker;
 
@@ -123,8 +123,7 @@ static gpointer run_broker(gpointer userdata)
 
 static void broker_listen(Broker *broker)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof(address);
 
     broker->listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -290,8 +289,8 @@ static void test_refused(void)
     client_push(&client, "a");
     while (client.failed == 0)
         g_main_context_iteration(NULL, TRUE);
-    sentence = g_strdup_printf("broker 127.0.0.1:%d: Connection Refused: not authorised.",
-                               broker.port);
+    sentence =
+        g_strdup_printf("broker 127.0.0.1:%d: Connection Refused: not authorised.", broker.port);
     CHECK_TEXT(client.sentence, sentence);
     run_until_empty(&client);
     CHECK_EQUAL(client.failed, 2);
@@ -328,8 +327,11 @@ static void test_broker_comes_later(void)
 static void test_unknown_name(void)
 {
     Client client = {0};
-    PlatedMqttOptions options = {.host = "no-such-host.invalid", .port = 1883, .protocol = 4,
-                                 .client_id = "test", .keepalive_s = 30};
+    PlatedMqttOptions options = {.host = "no-such-host.invalid",
+                                 .port = 1883,
+                                 .protocol = 4,
+                                 .client_id = "test",
+                                 .keepalive_s = 30};
 
     CHECK_EQUAL(plated_mqtt_new(&options, &callbacks, &client, &client.mqtt, NULL), 0);
     plated_mqtt_start(client.mqtt);
@@ -344,8 +346,11 @@ static void test_unknown_name(void)
 static void test_freed_early(void)
 {
     Client client = {0};
-    PlatedMqttOptions options = {.host = "no-such-host.invalid", .port = 1883, .protocol = 4,
-                                 .client_id = "test", .keepalive_s = 30};
+    PlatedMqttOptions options = {.host = "no-such-host.invalid",
+                                 .port = 1883,
+                                 .protocol = 4,
+                                 .client_id = "test",
+                                 .keepalive_s = 30};
 
     CHECK_EQUAL(plated_mqtt_new(&options, &callbacks, &client, &client.mqtt, NULL), 0);
     plated_mqtt_start(client.mqtt);
@@ -359,8 +364,12 @@ static void test_missing_certificate(void)
 {
     PlatedMqtt *mqtt = NULL;
     NnError error = {0};
-    PlatedMqttOptions options = {.host = "127.0.0.1", .port = 8883, .protocol = 4,
-                                 .client_id = "test", .keepalive_s = 30, .tls = true,
+    PlatedMqttOptions options = {.host = "127.0.0.1",
+                                 .port = 8883,
+                                 .protocol = 4,
+                                 .client_id = "test",
+                                 .keepalive_s = 30,
+                                 .tls = true,
                                  .ca_file = "/nonexistent/ca.pem"};
 
     CHECK_EQUAL(plated_mqtt_new(&options, &callbacks, NULL, &mqtt, &error), -ENOENT);

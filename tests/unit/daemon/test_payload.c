@@ -21,16 +21,17 @@ static LprPassage passage(void)
         .direction = LPR_DIRECTION_APPROACHING,
         .reads = 9,
         .decided_us = 1420000,
-        .plate = {
-            .box = {10.04f, 20, 100.96f, 50.5f},
-            .plate = "7ABC123",
-            .confidence = 0.97004f,
-            .n_characters = 2,
-            .characters = {{'7', 0.991f, {0}}, {'A', 0.98f, {0}}},
-            .n_candidates = 1,
-            .candidates = {{"7ABC123", 0.97f}},
-            .region = {"US-CA", "California", 0.88f},
-        },
+        .plate =
+            {
+                .box = {10.04f, 20, 100.96f, 50.5f},
+                .plate = "7ABC123",
+                .confidence = 0.97004f,
+                .n_characters = 2,
+                .characters = {{'7', 0.991f, {0}}, {'A', 0.98f, {0}}},
+                .n_candidates = 1,
+                .candidates = {{"7ABC123", 0.97f}},
+                .region = {"US-CA", "California", 0.88f},
+            },
     };
 
     return passage;

@@ -351,6 +351,26 @@ static void test_crowd(void)
     world_free(world);
 }
 
+/* New rules in the midst of a passage: it goes on, and the parked car stays known. */
+static void test_configure(void)
+{
+    World *world = world_new();
+    LprTrackerOptions options = {
+        .quiet_us = 5 * S, .uuid = number_id, .uuid_userdata = world};
+    stay(world, "7ABC123", 0.9f, 100, 1 * S);
+    TEST_INT(world->n, 1);
+    lpr_tracker_configure(world->tracker, &options);
+    empty(world, 4 * S);
+    TEST_INT(world->n, 1);
+    empty(world, 2 * S);
+    TEST_INT(world->n, 2);
+    expect(world, 1, "id-1", true, "7ABC123");
+    lpr_tracker_configure(world->tracker, NULL);
+    stay(world, "7ABC123", 0.9f, 100, 1 * S);
+    TEST_INT(world->n, 2);
+    world_free(world);
+}
+
 static void test_uuid(void)
 {
     char a[LPR_UUID_BYTES], b[LPR_UUID_BYTES];
@@ -381,6 +401,7 @@ int main(void)
     test_hidden();
     test_late_legible();
     test_crowd();
+    test_configure();
     test_uuid();
     return 0;
 }
