@@ -98,10 +98,15 @@ def meson_tests(folder):
             for t in json.loads(listing)]
 
 
+def meson_log(folder):
+    """The log of the last `meson test`, whose name tells the wrapper; None before the first."""
+    logs = (ROOT / folder / 'meson-logs').glob('testlog*.json')
+    return max(logs, key=lambda p: p.stat().st_mtime, default=None)
+
+
 def meson_results(folder):
     """Results of the last `meson test`, from its own log."""
-    text = (ROOT / folder / 'meson-logs' / 'testlog.json').read_text()
-    for line in text.splitlines():
+    for line in meson_log(folder).read_text().splitlines():
         entry = json.loads(line)
         name = entry['name'].split(' / ')[-1].strip()
         outcome = MESON_RESULTS.get(entry['result'], 'failed')
@@ -115,18 +120,19 @@ def meson_results(folder):
                          + tail(output))
 
 
-def meson(folder, log, wanted, wrapper=None, env=None, multiplier=1):
+def meson(folder, log, wanted, wrapper=None, env=None, multiplier=4):
     """Runs the tests of a build folder for which wanted(name, suites) holds."""
     names = [name for name, suites, _ in meson_tests(folder) if wanted(name, suites)]
     if not names:
         yield failed(folder, 'this folder has none of the tests that belong here')
         return
-    (ROOT / folder / 'meson-logs' / 'testlog.json').unlink(missing_ok=True)
+    for old in (ROOT / folder / 'meson-logs').glob('testlog*'):
+        old.unlink()
     argv = ['meson', 'test', '-C', folder, '--no-rebuild', '-t', str(multiplier)]
     if wrapper:
         argv += ['--wrapper', wrapper]
     status, output = run(argv + names, log, 1800, env)
-    if not (ROOT / folder / 'meson-logs' / 'testlog.json').exists():
+    if not meson_log(folder):
         yield failed(folder, f'meson test ended with {status}: {last_line(output)}')
         return
     seen = 0
@@ -212,7 +218,7 @@ class Tally:
                 print(f'skip {name}/{result.name}: {result.why or "no reason given"}', flush=True)
             elif result.outcome == 'failed':
                 self.failures.append(f'{name}/{result.name}')
-                print(f'FAIL {name}/{result.name}: {result.why}', flush=True)
+                print(f'FAIL {name}/{result.name}: {tail(result.why, 8)}', flush=True)
         told = ', '.join(f'{self.count[k] - before[k]} {k}' for k in self.count)
         print(f'    {told} ({time.monotonic() - started:.0f} s)', flush=True)
 

@@ -26,7 +26,7 @@ from tests.demo import broker, judge                                         # n
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / 'build' / 'demo'
-MODELS = ROOT / 'models'
+MODELS = pathlib.Path(os.environ.get('PLATED_MODELS') or ROOT / 'models')
 PICTURES = ROOT / 'demo'
 PLATED = ROOT / 'build' / 'daemon' / 'plated'
 FONT = '/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf'

@@ -25,6 +25,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLATECTL = pathlib.Path(os.environ.get('PLATECTL', ROOT / 'build' / 'daemon' / 'platectl'))
+MODELS = pathlib.Path(os.environ.get('PLATED_MODELS') or ROOT / 'models')
 FLOORS = pathlib.Path(__file__).with_name('floors.json')
 SHARES = ('recall', 'exact', 'region', 'clean')
 # What a set's labels can be asked for; the stretched world scenes and art have no readable text.
@@ -37,9 +38,14 @@ def data_folder():
     return pathlib.Path(os.environ.get('PLATED_DATA') or ROOT.parent / 'shared' / 'data') / 'eval'
 
 
+def images(folder):
+    """Where a set keeps its pictures; one without labels keeps them at its top."""
+    return folder / 'images' if (folder / 'images').is_dir() else folder
+
+
 def labels(folder):
     """{file: [row]}; a picture without a row has no labelled plate."""
-    rows = {path.name: [] for path in (folder / 'images').iterdir()}
+    rows = {path.name: [] for path in images(folder).glob('*.*') if path.suffix != '.csv'}
     table = folder / 'labels.csv'
     if table.exists():
         for row in csv.DictReader(table.open(newline='')):
@@ -62,7 +68,7 @@ def iou(a, b):
 
 def read(files):
     """(answers by file name, exit status, what platectl said on stderr)."""
-    done = subprocess.run([PLATECTL, 'read', '--json', '--models', ROOT / 'models', *files], capture_output=True, text=True,
+    done = subprocess.run([PLATECTL, 'read', '--json', '--models', MODELS, *files], capture_output=True, text=True,
                           cwd=ROOT)
     answers = {}
     for line in done.stdout.splitlines():
@@ -114,7 +120,7 @@ def measure(name, verbose):
     folder = data_folder() / name
     rows = labels(folder)
     started = time.monotonic()
-    answers, status, said = read([folder / 'images' / file for file in sorted(rows)])
+    answers, status, said = read([images(folder) / file for file in sorted(rows)])
     seconds = time.monotonic() - started
     score = Score(SETS[name])
     for file in sorted(rows):
@@ -181,7 +187,7 @@ def main(arguments=None):
     floors = json.loads(FLOORS.read_text()) if FLOORS.exists() else {}
     bad, results = 0, {}
     for name in args.set or SETS:
-        if not (data_folder() / name / 'images').is_dir():
+        if not (data_folder() / name).is_dir():
             print(f'ok - {name} # SKIP the set is not there')
             continue
         score, pictures, seconds, why = measure(name, args.verbose)
@@ -197,9 +203,9 @@ def main(arguments=None):
     if args.write:
         write_between_markers(args.write, table(results))
     if args.set_floors is not None:
-        floors.update({name: {share: round(max(0, got - args.set_floors), 3)
-                              for share, got in score.shares().items()}
-                       for name, (score, _) in results.items()})
+        for name, (score, _) in results.items():
+            lower = {share: round(got - args.set_floors, 3) for share, got in score.shares().items()}
+            floors[name] = {share: floor for share, floor in lower.items() if floor > 0}
         FLOORS.write_text(json.dumps(floors, indent=2) + '\n')
     return 1 if bad else 0
 
