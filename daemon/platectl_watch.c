@@ -56,7 +56,8 @@ static void on_message(void *userdata, const char *topic, const void *payload, s
         puts(text);
     else
         print_passage(json_node_get_object(root));
-    fflush(stdout);
+    if (fflush(stdout) != 0)
+        g_main_loop_quit(watch->loop);
 }
 
 static void on_connected(void *userdata)
@@ -97,6 +98,7 @@ static int run(Watch *watch, const PlatedConfig *config)
         plated_log(watch->log, PLATED_LOG_ERROR, "%s", error.message);
         return EXIT_FAILURE;
     }
+    signal(SIGPIPE, SIG_IGN);
     watch->topic = g_strconcat(config->mqtt.prefix, "/+/passage", NULL);
     watch->loop = g_main_loop_new(NULL, FALSE);
     g_unix_signal_add(SIGINT, on_signal, watch);

@@ -569,11 +569,17 @@ static int start(PlatedService *service, NnError *error)
     return plated_service_new_camera(service, service->config, &service->camera, error);
 }
 
-static void run_loop(PlatedService *service)
+/* Before the models are loaded: a SIGHUP meanwhile must wait, not kill. */
+static void catch_signals(PlatedService *service)
 {
+    signal(SIGPIPE, SIG_IGN);
     service->term_source = g_unix_signal_add(SIGTERM, on_terminate, service);
     service->int_source = g_unix_signal_add(SIGINT, on_terminate, service);
     service->hup_source = g_unix_signal_add(SIGHUP, on_hangup, service);
+}
+
+static void run_loop(PlatedService *service)
+{
     service->second_timer = g_timeout_add(1000, on_second, service);
     plated_service_arm_state_timer(service);
     plated_mqtt_start(service->mqtt);
@@ -639,6 +645,7 @@ int plated_service_run(PlatedConfig *config, const char *path, PlatedLog *log)
     NnError error = {0};
     int r;
 
+    catch_signals(&service);
     plated_notify_status("loading models");
     r = start(&service, &error);
     if (r < 0) {

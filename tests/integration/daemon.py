@@ -220,6 +220,34 @@ class Daemon:
             self.process.wait()
 
 
+class Systemd:
+    """Listens to sd_notify(3)."""
+
+    def __init__(self, folder):
+        self.path, self.heard = tempfile.mktemp(prefix='notify', dir=folder), []
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.socket.settimeout(0.1)
+        self.env = {'NOTIFY_SOCKET': self.path}
+
+    def hear(self, pattern):
+        """All lines up to the first that matches; later ones are for the next call."""
+        until, at = time.monotonic() + PATIENCE_S, 0
+        while time.monotonic() < until:
+            for at in range(at, len(self.heard)):
+                if re.fullmatch(pattern, self.heard[at]):
+                    before, self.heard = self.heard[:at + 1], self.heard[at + 1:]
+                    return before
+            try:
+                self.heard += self.socket.recv(4096).decode().splitlines()
+            except TimeoutError:
+                pass
+        raise AssertionError(f'{pattern} was not among {self.heard}')
+
+    def close(self):
+        self.socket.close()
+
+
 def keys(passages):
     return [(p['id'], p['type']) for p in passages]
 
@@ -257,6 +285,11 @@ class Case(unittest.TestCase):
 
     def subscriber(self, port, **options):
         made = Subscriber(port, self.folder, **options)
+        self.addCleanup(made.close)
+        return made
+
+    def notify(self):
+        made = Systemd(self.folder)
         self.addCleanup(made.close)
         return made
 

@@ -5,7 +5,6 @@ import json
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -194,39 +193,35 @@ class Delivery(Case):
 class Life(Case):
     def test_notify(self):
         """What systemd hears from the start to the end."""
-        path = self.folder / 'notify'
-        heard = []
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-            notify.bind(str(path))
-            notify.settimeout(0.1)
+        mosquitto = self.mosquitto()
+        systemd = self.notify()
+        daemon = self.daemon(mosquitto.port, camera={'source': self.vehicles, 'loop': 'yes'},
+                             env=systemd.env | {'WATCHDOG_USEC': '4000000'})
+        self.assertNotIn('WATCHDOG=1', systemd.hear('STATUS=loading models'))
+        systemd.hear('READY=1')
+        systemd.hear(r'STATUS=camera playing, [1-9][\d.]* fps, broker connected, \d+ passages waiting')
+        systemd.hear('WATCHDOG=1')
+        daemon.process.send_signal(signal.SIGHUP)
+        reloading = systemd.hear('READY=1')
+        self.assertIn('RELOADING=1', reloading)
+        stamps = [int(line[15:]) for line in reloading if line.startswith('MONOTONIC_USEC=')]
+        self.assertAlmostEqual(stamps[0] / 1e6, time.monotonic(), delta=PATIENCE_S)
+        daemon.process.send_signal(signal.SIGTERM)
+        systemd.hear('STOPPING=1')
+        self.assertEqual(daemon.process.wait(PATIENCE_S), 0)
 
-            def hear(wanted):
-                until = time.monotonic() + PATIENCE_S
-                while not any(wanted(line) for line in heard) and time.monotonic() < until:
-                    try:
-                        heard.extend(notify.recv(4096).decode().splitlines())
-                    except TimeoutError:
-                        pass
-                self.assertTrue(any(wanted(line) for line in heard), heard)
-                last = max(i for i, line in enumerate(heard) if wanted(line))
-                return [heard.pop(0) for _ in range(last + 1)]
-
-            mosquitto = self.mosquitto()
-            daemon = self.daemon(mosquitto.port, camera={'source': self.vehicles, 'loop': 'yes'},
-                                 env={'NOTIFY_SOCKET': str(path), 'WATCHDOG_USEC': '4000000'})
-            before = hear(lambda line: line == 'READY=1')
-            self.assertNotIn('WATCHDOG=1', before[:1])
-            hear(lambda line: re.fullmatch(r'STATUS=camera playing, [1-9][\d.]* fps, broker '
-                                           r'connected, \d+ passages waiting', line))
-            hear(lambda line: line == 'WATCHDOG=1')
-            daemon.process.send_signal(signal.SIGHUP)
-            reloading = hear(lambda line: line == 'READY=1')
-            self.assertIn('RELOADING=1', reloading)
-            stamps = [int(line[15:]) for line in reloading if line.startswith('MONOTONIC_USEC=')]
-            self.assertAlmostEqual(stamps[0] / 1e6, time.monotonic(), delta=PATIENCE_S)
-            daemon.process.send_signal(signal.SIGTERM)
-            hear(lambda line: line == 'STOPPING=1')
-            self.assertEqual(daemon.process.wait(PATIENCE_S), 0)
+    def test_signals_while_loading(self):
+        """A reload that is asked for too early comes later; a stop is a stop."""
+        for number, heard in ((signal.SIGHUP, 'RELOADING=1'), (signal.SIGTERM, 'STOPPING=1')):
+            with self.subTest(signal=number):
+                systemd = self.notify()
+                daemon = self.daemon(1, name=number.name, env=systemd.env,
+                                     camera={'source': self.empty, 'loop': 'yes'},
+                                     outbox={'file': ''})
+                systemd.hear('STATUS=loading models')
+                daemon.process.send_signal(number)
+                systemd.hear(heard)
+                self.assertEqual(daemon.end(), 0, daemon.said())
 
     def test_ready_without_camera(self):
         """A camera that is away: ready all the same, said in the state, watchdog fed."""
