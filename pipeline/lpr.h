@@ -167,7 +167,7 @@ typedef struct LprRecognizerOptions {
     const char *reader;
     const char *region;
     float detect_threshold;         /* 0: 0.35 */
-    float read_threshold;           /* of a character; 0: 0.30 */
+    float read_threshold;           /* of a character; 0: 0.40 */
     int min_plate_width_px;         /* smaller ones are not read; 0: 16 */
     size_t max_plates;              /* a frame; 0: 8 */
     bool whole_picture;             /* the picture itself may be a plate: tried when nothing, or

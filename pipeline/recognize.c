@@ -16,6 +16,8 @@
 #define WHOLE_CHARACTERS 3
 /* A plate over this share of the width: the picture may be of nothing else. */
 #define CLOSE_UP 0.4f
+/* Fewer characters are a sticker on a plate sooner than a plate. */
+#define STICKER_CHARACTERS 3
 
 struct LprRecognizer {
     LprRecognizerOptions options;   /* its strings are not kept */
@@ -49,7 +51,7 @@ static int take_options(const LprRecognizerOptions *from, LprRecognizerOptions *
         return nn_error_set(error, -EINVAL, "a detector and a reader are needed");
     int r = check_threshold("detection", &to->detect_threshold, 0.35f, error);
     if (r >= 0)
-        r = check_threshold("character", &to->read_threshold, 0.30f, error);
+        r = check_threshold("character", &to->read_threshold, 0.40f, error);
     if (to->min_plate_width_px <= 0)
         to->min_plate_width_px = 16;
     if (to->max_plates == 0)
@@ -133,10 +135,13 @@ static int read_plate(LprRecognizer *recognizer, const LprFrame *frame, LprPlate
 
 static bool is_close_up(const LprFrame *frame, const LprPlate *plates, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    size_t longest = 0;
+    for (size_t i = 0; i < n; i++) {
         if (plates[i].box.w > CLOSE_UP * (float)lpr_frame_width(frame))
             return true;
-    return n == 0;
+        longest = NN_MAX(longest, plates[i].n_characters);
+    }
+    return longest <= STICKER_CHARACTERS;
 }
 
 /* More characters, and surer ones. */

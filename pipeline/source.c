@@ -547,12 +547,19 @@ static void stream_close(Stream *stream)
     stream->bus = NULL;
 }
 
+/* The last line of the debug text is the reason ("Failed to connect."), unless it
+ * quotes an address, which may hold a password. */
 static void describe_error(GstMessage *message, const char *what, NnError *error)
 {
     GError *e = NULL;
-    gst_message_parse_error(message, &e, NULL);
-    (void)nn_error_set(error, -EIO, "%s: %s", what, e ? e->message : "unknown error");
+    gchar *debug = NULL;
+    gst_message_parse_error(message, &e, &debug);
+    const char *newline = debug ? strrchr(debug, '\n') : NULL;
+    const char *reason = newline && newline[1] && !strstr(newline, "://") ? newline + 1 : NULL;
+    (void)nn_error_set(error, -EIO, reason ? "%s: %s %s" : "%s: %s", what,
+                       e ? e->message : "unknown error", reason);
     g_clear_error(&e);
+    g_free(debug);
 }
 
 static Outcome wait_end(Stream *stream, NnError *error)
