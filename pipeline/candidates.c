@@ -7,7 +7,7 @@
 /* One string in the search: which alternative stands at each place. A choice is
  * reached from one parent alone, by moving on a place that is not before `last`. */
 typedef struct Choice {
-    float score;        /* sum of logarithms */
+    float score; /* sum of logarithms */
     uint8_t at[LPR_CHARACTERS_MAX];
     uint8_t last;
 } Choice;

@@ -6,7 +6,7 @@
 #include "model.h"
 
 /* Sides of an input in pixels. */
-#define SIDE_MAX 4096
+#define SIDE_MAX    4096
 #define NUMBERS_MAX (LPR_LEVELS_MAX * LPR_ANCHORS_MAX * 2)
 
 /* Where the metadata come from, so that the readers below need one argument. */
@@ -69,8 +69,8 @@ static int read_task(const Keys *keys, const char *task)
         return -EBADMSG;
     if (strcmp(value, task))
         return nn_error_set(keys->error, -EBADMSG,
-                            "the model is for the task \"%s\" where one for \"%s\" is needed", value,
-                            task);
+                            "the model is for the task \"%s\" where one for \"%s\" is needed",
+                            value, task);
     return 0;
 }
 
@@ -128,8 +128,8 @@ static int read_input_shape(const Keys *keys, const NnTensor *tensor, LprInput *
         return nn_error_set(keys->error, -EBADMSG, "the input is of type %s, not float32",
                             nn_dtype_name(tensor->dtype));
     const int64_t *d = tensor->dims;
-    if (tensor->rank != 4 || d[0] != 1 || (d[1] != 1 && d[1] != 3) || d[2] < 1 ||
-        d[2] > SIDE_MAX || d[3] < 1 || d[3] > SIDE_MAX)
+    if (tensor->rank != 4 || d[0] != 1 || (d[1] != 1 && d[1] != 3) || d[2] < 1 || d[2] > SIDE_MAX ||
+        d[3] < 1 || d[3] > SIDE_MAX)
         return nn_error_set(keys->error, -EBADMSG,
                             "the input is not [1, 1 or 3, height, width] with sides up to %d",
                             SIDE_MAX);

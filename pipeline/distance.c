@@ -2,12 +2,12 @@
 #include "engine/base/util.h"
 #include "vote.h"
 
-#define EDIT 2
+#define EDIT      2
 #define LOOKALIKE 1
 
 /* Groups of characters that readers and people mix up. */
-static const char *const lookalikes[] = {"0ODQU", "1IL7T", "2Z7", "5S", "8B3", "6G", "4A", "VYU",
-                                         "MNH", "EF", "KX", "CG"};
+static const char *const lookalikes[] = {"0ODQU", "1IL7T", "2Z7", "5S", "8B3", "6G",
+                                         "4A",    "VYU",   "MNH", "EF", "KX",  "CG"};
 
 static int substitution(char a, char b)
 {

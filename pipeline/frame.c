@@ -68,8 +68,8 @@ int lpr_frame_new(int width_px, int height_px, const uint8_t *y, int y_stride, c
     LprPlanes planes;
     LprFrame *frame;
     bool grey = !u || !v;
-    int r = lpr_frame_alloc(width_px, height_px, grey, time_us, realtime_us, sequence, &frame,
-                            &planes);
+    int r =
+        lpr_frame_alloc(width_px, height_px, grey, time_us, realtime_us, sequence, &frame, &planes);
     if (r < 0)
         return r;
     copy_plane(planes.plane[0], planes.stride[0], y, y_stride, width_px, height_px);

@@ -7,7 +7,7 @@
 /* The cut-offs of one decoding. */
 typedef struct Cut {
     float threshold, floor;
-    float logit;        /* of the threshold: what spares the sigmoid */
+    float logit; /* of the threshold: what spares the sigmoid */
 } Cut;
 
 static float sigmoid(float x)
@@ -125,8 +125,8 @@ static int decode_level(const LprContract *contract, const LprLevel *level, cons
         for (size_t i = 0; i < area; i++) {
             if (!(objectness[i * next] >= cut->logit))
                 continue;
-            int r = raw_cell(contract, level, values + i * next, step, a,
-                             (int)i / level->columns, (int)i % level->columns, cut, detections);
+            int r = raw_cell(contract, level, values + i * next, step, a, (int)i / level->columns,
+                             (int)i % level->columns, cut, detections);
             if (r < 0)
                 return r;
         }

@@ -5,14 +5,14 @@
 
 /* Markers of ITU-T T.81, table B.1. */
 #define SOF0 0xc0
-#define SOI 0xd8
-#define SOS 0xda
-#define EOI 0xd9
+#define SOI  0xd8
+#define SOS  0xda
+#define EOI  0xd9
 #define APP1 0xe1
 
 /* EXIF 2.32, tables 4 and 5. */
 #define TAG_ORIENTATION 0x0112
-#define ENTRY_BYTES 12
+#define ENTRY_BYTES     12
 
 /* A TIFF structure, in the byte order it names itself. */
 typedef struct Tiff {
@@ -67,7 +67,7 @@ static bool is_jpeg(const uint8_t *bytes, size_t n_bytes)
 /* A marker segment: its kind and what it holds, as far as the file goes. */
 typedef struct Segment {
     uint8_t marker;
-    size_t start, n_bytes;      /* of the contents */
+    size_t start, n_bytes; /* of the contents */
 } Segment;
 
 /* Goes from one segment to the next by their lengths: thumbnails inside of one

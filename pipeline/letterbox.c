@@ -16,7 +16,7 @@ typedef struct Axis {
 typedef struct Plane {
     const uint8_t *bytes;
     int stride;
-    int width, height;      /* of the part that is cut out */
+    int width, height; /* of the part that is cut out */
     float *out;
     int out_stride;
     float scale, offset;
@@ -167,8 +167,7 @@ static void convert_rgb(const LprInput *input, float *planes, size_t at, int wid
         for (int x = 0; x < width; x++) {
             float y = p[x], cb = p[area + x] - 128, cr = p[2 * area + x] - 128;
             p[x] = clamp_byte(y + 1.402f * cr) * scale[0] + offset[0];
-            p[area + x] =
-                clamp_byte(y - 0.344136f * cb - 0.714136f * cr) * scale[1] + offset[1];
+            p[area + x] = clamp_byte(y - 0.344136f * cb - 0.714136f * cr) * scale[1] + offset[1];
             p[2 * area + x] = clamp_byte(y + 1.772f * cb) * scale[2] + offset[2];
         }
     }
@@ -205,8 +204,8 @@ static int resample_rgb(const LprFrame *frame, const LprBox *cut, const LprInput
     return 0;
 }
 
-static int resample_luma(const LprFrame *frame, const LprBox *cut, const LprInput *input,
-                         size_t at, int width, int height, LprScratch *scratch, float *values)
+static int resample_luma(const LprFrame *frame, const LprBox *cut, const LprInput *input, size_t at,
+                         int width, int height, LprScratch *scratch, float *values)
 {
     int stride;
     const uint8_t *bytes = lpr_frame_luma(frame, &stride);
@@ -243,8 +242,8 @@ int lpr_letterbox(const LprFrame *frame, const LprBox *cut, const LprInput *inpu
     if (r < 0)
         return r;
     float scale_x = cut->w / (float)width, scale_y = cut->h / (float)height;
-    *ret_map = (LprMap){cut->x - (float)left * scale_x, cut->y - (float)top * scale_y, scale_x,
-                        scale_y};
+    *ret_map =
+        (LprMap){cut->x - (float)left * scale_x, cut->y - (float)top * scale_y, scale_x, scale_y};
     return 0;
 }
 

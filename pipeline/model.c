@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/base/util.h"
 #include "model.h"
+#include "engine/base/util.h"
 
 NN_DEFINE_CLEANUP(LprModel, lpr_model_free)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "nms.h"
 #include "box.h"
 #include "engine/base/util.h"
-#include "nms.h"
 
 static int better(const void *a, const void *b)
 {

@@ -6,7 +6,7 @@
 #include "track.h"
 #include "uuid.h"
 
-#define TRACKS_MAX 64
+#define TRACKS_MAX   64
 #define MEMORIES_MAX 64
 /* One doubtful character must not open a gate, however sure the others are. */
 #define WEAKEST_PROVISIONAL 0.5f
@@ -80,8 +80,7 @@ LprTracker *lpr_tracker_free(LprTracker *tracker)
 /* Vehicles of a fleet have plates that differ in one character, so one differing
  * character is a misreading only when it looks alike, was read with doubt, or
  * stands where the other plate stood. */
-static bool same_vehicle(const LprTrack *track, const char *plate, float weakest,
-                         const LprBox *box)
+static bool same_vehicle(const LprTrack *track, const char *plate, float weakest, const LprBox *box)
 {
     int distance = lpr_plate_distance(track->plate.plate, plate);
     if (distance <= 1)
@@ -126,9 +125,8 @@ static void memory_add(LprTracker *tracker, const LprTrack *track)
     }
     Memory *memory = &tracker->memories[at];
     tracker->n_memories = NN_MAX(tracker->n_memories, at + 1);
-    *memory = (Memory){.weakest = lpr_track_weakest(track),
-                       .box = track->box,
-                       .last_us = track->last_us};
+    *memory =
+        (Memory){.weakest = lpr_track_weakest(track), .box = track->box, .last_us = track->last_us};
     memcpy(memory->plate, track->told, sizeof(memory->plate));
 }
 

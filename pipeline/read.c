@@ -7,7 +7,7 @@
 #include "rows.h"
 
 /* Neighbouring characters hardly overlap; two readings of one character do. */
-#define CHARACTER_IOU 0.3f
+#define CHARACTER_IOU    0.3f
 #define CHARACTER_INSIDE 0.45f
 /* An alternative below this is noise of the classifier. */
 #define ALTERNATIVE_FLOOR 0.05f
@@ -26,8 +26,7 @@ static void slot_fill(const LprContract *contract, const LprDetection *d, LprSlo
                      d->others[i].confidence * d->others[i].confidence * scale);
 }
 
-void lpr_read_compose(const LprContract *contract, const LprDetections *characters,
-                      LprPlate *plate)
+void lpr_read_compose(const LprContract *contract, const LprDetections *characters, LprPlate *plate)
 {
     LprSlot slots[LPR_CHARACTERS_MAX] = {0};
     float confidences[LPR_CHARACTERS_MAX];
@@ -36,8 +35,8 @@ void lpr_read_compose(const LprContract *contract, const LprDetections *characte
     for (size_t i = 0; i < n; i++) {
         slot_fill(contract, &characters->items[i], &slots[i]);
         confidences[i] = slots[i].confidence[0];
-        plate->characters[i] = (LprCharacter){slots[i].character[0], confidences[i],
-                                              characters->items[i].box};
+        plate->characters[i] =
+            (LprCharacter){slots[i].character[0], confidences[i], characters->items[i].box};
         plate->plate[i] = slots[i].character[0];
     }
     plate->n_characters = n;

@@ -10,7 +10,7 @@
 /* Share of a plate's sides that reader and region see around it. */
 #define MARGIN 0.08f
 /* Plates never stand inside one another. */
-#define PLATE_IOU 0.45f
+#define PLATE_IOU    0.45f
 #define PLATE_INSIDE 0.8f
 /* A whole picture is a plate only when it reads like one. */
 #define WHOLE_CHARACTERS 3
@@ -20,7 +20,7 @@
 #define STICKER_CHARACTERS 3
 
 struct LprRecognizer {
-    LprRecognizerOptions options;   /* its strings are not kept */
+    LprRecognizerOptions options; /* its strings are not kept */
     LprModel *detector, *reader, *region;
     LprWork work;
 };
@@ -118,8 +118,7 @@ static int read_plate(LprRecognizer *recognizer, const LprFrame *frame, LprPlate
 {
     if (plate->box.w < (float)recognizer->options.min_plate_width_px)
         return 0;
-    LprBox cut =
-        lpr_box_cut(&plate->box, MARGIN, lpr_frame_width(frame), lpr_frame_height(frame));
+    LprBox cut = lpr_box_cut(&plate->box, MARGIN, lpr_frame_width(frame), lpr_frame_height(frame));
     double start_ms = now_ms();
     int r = lpr_read(recognizer->reader, frame, &cut, recognizer->options.read_threshold,
                      &recognizer->work, plate, error);
@@ -152,13 +151,12 @@ static float legibility(const LprPlate *plate)
 
 /* A picture of nothing but a plate shows the detector no edges around it: what
  * it finds then is often a part. The better reading stands. */
-static int read_whole(LprRecognizer *recognizer, const LprFrame *frame, LprPlate *plates,
-                      size_t *n, LprTimes *times, NnError *error)
+static int read_whole(LprRecognizer *recognizer, const LprFrame *frame, LprPlate *plates, size_t *n,
+                      LprTimes *times, NnError *error)
 {
     if (!is_close_up(frame, plates, *n))
         return 0;
-    LprPlate whole = {
-        .box = {0, 0, (float)lpr_frame_width(frame), (float)lpr_frame_height(frame)}};
+    LprPlate whole = {.box = {0, 0, (float)lpr_frame_width(frame), (float)lpr_frame_height(frame)}};
     int r = read_plate(recognizer, frame, &whole, times, error);
     if (r < 0 || whole.n_characters < WHOLE_CHARACTERS)
         return r;

@@ -5,7 +5,7 @@
 #include "rows.h"
 
 /* In heights of the median character: what is dropped, how far apart rows are. */
-#define SPECK 0.4f
+#define SPECK   0.4f
 #define ROW_GAP 0.6f
 /* Shares of the narrower one that two letters on one another have in common. */
 #define STACKED 0.6f

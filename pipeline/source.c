@@ -12,18 +12,18 @@
 #include "source.h"
 
 /* Without a wish: as large as the networks profit from. */
-#define CAMERA_WIDTH 1280
-#define CAMERA_HEIGHT 720
-#define CAMERA_HZ 30
-#define RTSP_TIMEOUT_US 5000000
+#define CAMERA_WIDTH       1280
+#define CAMERA_HEIGHT      720
+#define CAMERA_HZ          30
+#define RTSP_TIMEOUT_US    5000000
 #define PICTURE_TIMEOUT_NS (20 * GST_SECOND)
-#define BUS_WAIT_NS (500 * GST_MSECOND)
+#define BUS_WAIT_NS        (500 * GST_MSECOND)
 /* A capture time further off than this is a broken time stamp. */
 #define AGE_MAX_US 5000000
 
 /* What every source ends in. The sizes bound what a hostile file may allocate. */
 #define LIMITS "width=(int)[1,8192],height=(int)[1,8192]"
-#define TAIL " ! videoconvert ! videoflip name=turn video-direction=auto ! appsink name=sink"
+#define TAIL   " ! videoconvert ! videoflip name=turn video-direction=auto ! appsink name=sink"
 #define NEWEST " ! queue leaky=downstream max-size-buffers=1 max-size-bytes=0 max-size-time=0"
 #define DECODE " ! decodebin caps=\"video/x-raw(ANY)\" expose-all-streams=false"
 
@@ -140,7 +140,7 @@ typedef struct Format {
     int width, height;
     int rate_n, rate_d;
     bool raw;
-    guint index;        /* of the structure in the caps */
+    guint index; /* of the structure in the caps */
 } Format;
 
 static double format_hz(const Format *format)
@@ -191,10 +191,10 @@ static void take_rates(Format *format, const GValue *value, double wish_hz)
         Format ends = *format;
         take_rates(&ends, min, wish_hz);
         take_rates(&ends, max, wish_hz);
-        double low = gst_value_get_fraction_numerator(min) /
-                     (double)gst_value_get_fraction_denominator(min);
-        double high = gst_value_get_fraction_numerator(max) /
-                      (double)gst_value_get_fraction_denominator(max);
+        double low =
+            gst_value_get_fraction_numerator(min) / (double)gst_value_get_fraction_denominator(min);
+        double high =
+            gst_value_get_fraction_numerator(max) / (double)gst_value_get_fraction_denominator(max);
         *format = ends;
         if (low <= wish_hz && wish_hz <= high)
             take_rate(format, n, d, wish_hz);
@@ -208,8 +208,8 @@ static double size_rank(const Format *format, const LprSourceOptions *options)
 {
     double area = (double)format->width * format->height;
     if (options->width_px > 0 && options->height_px > 0) {
-        double off = abs(format->width - options->width_px) +
-                     abs(format->height - options->height_px);
+        double off =
+            abs(format->width - options->width_px) + abs(format->height - options->height_px);
         return -off;
     }
     bool fits = format->width <= CAMERA_WIDTH && format->height <= CAMERA_HEIGHT;
@@ -286,12 +286,12 @@ typedef struct Stream {
     LprSource *source;
     GstElement *pipeline;
     GstBus *bus;
-    bool live;                  /* what GStreamer says of a gst: pipeline */
-    _Atomic int64_t last_us;    /* when the newest frame came */
+    bool live;               /* what GStreamer says of a gst: pipeline */
+    _Atomic int64_t last_us; /* when the newest frame came */
     /* Of the streaming thread. */
     bool playing;
-    int64_t origin_us;          /* monotonic time of running time 0 of a clip */
-    int64_t due_us;             /* when the next frame is wanted */
+    int64_t origin_us; /* monotonic time of running time 0 of a clip */
+    int64_t due_us;    /* when the next frame is wanted */
 } Stream;
 
 static int camera_caps(const char *device, const LprSourceOptions *options, char **ret_caps,
@@ -299,8 +299,9 @@ static int camera_caps(const char *device, const LprSourceOptions *options, char
 {
     _cleanup_(pipeline_endp) GstElement *camera = gst_element_factory_make("v4l2src", NULL);
     if (!camera)
-        return nn_error_set(error, -ENOTSUP, "GStreamer has no v4l2src; install "
-                                             "gstreamer1.0-plugins-good");
+        return nn_error_set(error, -ENOTSUP,
+                            "GStreamer has no v4l2src; install "
+                            "gstreamer1.0-plugins-good");
     gst_object_ref_sink(camera);
     g_object_set(camera, "device", device, NULL);
     if (access(device, R_OK | W_OK) < 0)
@@ -387,8 +388,7 @@ static void set_source(const LprSource *source, GstElement *pipeline)
     if (source->kind == LPR_URI_V4L2)
         g_object_set(src, "device", source->rest, NULL);
     else if (source->kind == LPR_URI_RTSP)
-        g_object_set(src, "location", source->rest, "tcp-timeout", (guint64)RTSP_TIMEOUT_US,
-                     NULL);
+        g_object_set(src, "location", source->rest, "tcp-timeout", (guint64)RTSP_TIMEOUT_US, NULL);
     else if (source->kind == LPR_URI_FILE)
         g_object_set(src, "location", source->rest, NULL);
 }
@@ -461,8 +461,8 @@ static void take_sample(Stream *stream, GstSample *sample)
     GstClockTime running =
         gst_segment_to_running_time(gst_sample_get_segment(sample), GST_FORMAT_TIME,
                                     GST_BUFFER_PTS(gst_sample_get_buffer(sample)));
-    int64_t time_us = lpr_source_is_live(source) ? live_time_us(stream, running)
-                                                 : clip_time_us(stream, running);
+    int64_t time_us =
+        lpr_source_is_live(source) ? live_time_us(stream, running) : clip_time_us(stream, running);
     if (time_us <= source->last_time_us)
         time_us = source->last_time_us + 1;
     atomic_store(&stream->last_us, lpr_clock_us());
@@ -493,8 +493,7 @@ static void set_sink(GstElement *pipeline, Stream *stream, bool sync, const char
 {
     _cleanup_(object_unrefp) GstElement *sink = gst_bin_get_by_name(GST_BIN(pipeline), "sink");
     _cleanup_(caps_unrefp) GstCaps *caps = gst_caps_from_string(caps_text);
-    g_object_set(sink, "caps", caps, "sync", (gboolean)sync, "max-buffers", 2, "qos", FALSE,
-                 NULL);
+    g_object_set(sink, "caps", caps, "sync", (gboolean)sync, "max-buffers", 2, "qos", FALSE, NULL);
     if (!stream)
         return;
     GstAppSinkCallbacks callbacks = {.new_sample = new_sample};
@@ -520,8 +519,7 @@ static int stream_open(Stream *stream, NnError *error)
     _cleanup_free_ char *description = NULL;
     _cleanup_(pipeline_endp) GstElement *pipeline = NULL;
     if (source->kind == LPR_URI_FILE && access(source->rest, R_OK) < 0)
-        return nn_error_set(error, -errno, "%s cannot be read: %s", source->rest,
-                            strerror(errno));
+        return nn_error_set(error, -errno, "%s cannot be read: %s", source->rest, strerror(errno));
     int r = describe(source, &description, error);
     if (r < 0)
         return r;
@@ -530,8 +528,7 @@ static int stream_open(Stream *stream, NnError *error)
         return r;
     set_source(source, pipeline);
     bool clip = source->kind == LPR_URI_FILE;
-    set_sink(pipeline, stream, clip && source->options.realtime,
-             "video/x-raw,format=I420," LIMITS);
+    set_sink(pipeline, stream, clip && source->options.realtime, "video/x-raw,format=I420," LIMITS);
     stream->bus = gst_element_get_bus(pipeline);
     stream->pipeline = NN_TAKE(pipeline);
     lpr_source_set_wake(source, wake_bus, stream->bus);
@@ -566,10 +563,9 @@ static Outcome wait_end(Stream *stream, NnError *error)
 {
     LprSource *source = stream->source;
     for (;;) {
-        GstMessage *message =
-            gst_bus_timed_pop_filtered(stream->bus, BUS_WAIT_NS,
-                                       GST_MESSAGE_ERROR | GST_MESSAGE_EOS |
-                                           GST_MESSAGE_APPLICATION);
+        GstMessage *message = gst_bus_timed_pop_filtered(stream->bus, BUS_WAIT_NS,
+                                                         GST_MESSAGE_ERROR | GST_MESSAGE_EOS |
+                                                             GST_MESSAGE_APPLICATION);
         GstMessageType type = message ? GST_MESSAGE_TYPE(message) : GST_MESSAGE_UNKNOWN;
         if (type == GST_MESSAGE_ERROR)
             describe_error(message, source->shown, error);
@@ -725,9 +721,8 @@ static int picture_wait(const char *path, GstElement *pipeline, GstSample **ret_
     _cleanup_(object_unrefp) GstBus *bus = gst_element_get_bus(pipeline);
     _cleanup_(object_unrefp) GstElement *sink = gst_bin_get_by_name(GST_BIN(pipeline), "sink");
     gst_element_set_state(pipeline, GST_STATE_PAUSED);
-    GstMessage *message =
-        gst_bus_timed_pop_filtered(bus, PICTURE_TIMEOUT_NS,
-                                   GST_MESSAGE_ERROR | GST_MESSAGE_EOS | GST_MESSAGE_ASYNC_DONE);
+    GstMessage *message = gst_bus_timed_pop_filtered(
+        bus, PICTURE_TIMEOUT_NS, GST_MESSAGE_ERROR | GST_MESSAGE_EOS | GST_MESSAGE_ASYNC_DONE);
     GstSample *sample = NULL;
     if (message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_ASYNC_DONE)
         sample = gst_app_sink_try_pull_preroll(GST_APP_SINK(sink), 0);
@@ -823,8 +818,8 @@ static GstBuffer *pack(const LprFrame *frame, const Cut *cut, GstVideoInfo *info
         const uint8_t *from =
             half ? lpr_frame_chroma(frame, c, &stride) : lpr_frame_luma(frame, &stride);
         from += (ptrdiff_t)(cut->top >> half) * stride + (cut->left >> half);
-        pack_plane(from, stride, (cut->width + half) >> half, (cut->height + half) >> half,
-                   &mapped, c);
+        pack_plane(from, stride, (cut->width + half) >> half, (cut->height + half) >> half, &mapped,
+                   c);
     }
     gst_video_frame_unmap(&mapped);
     return buffer;

@@ -7,9 +7,9 @@
 
 /* How far, in plate widths, a plate may be from where it is expected: at once,
  * more for each second unseen, at most. */
-#define GATE 1.0f
+#define GATE       1.0f
 #define GATE_PER_S 2.0f
-#define GATE_MAX 3.0f
+#define GATE_MAX   3.0f
 /* A plate does not grow or shrink by more from one look to the next. */
 #define GROWTH_MAX 2.0f
 /* From here on two readings are the same plate, wherever they stand. */
@@ -162,8 +162,7 @@ float lpr_track_weakest(const LprTrack *track)
 /* ---- association --------------------------------------------------------- */
 
 /* A plate that was read for sure as another one than the track's. */
-static bool contradicts(const LprTrack *track, const LprPlate *plate, float dt_s,
-                        float similarity)
+static bool contradicts(const LprTrack *track, const LprPlate *plate, float dt_s, float similarity)
 {
     if (dt_s < INSTANT_S && lpr_box_iou(&track->box, &plate->box) > 0.3f)
         return false;
@@ -205,8 +204,7 @@ void lpr_tracks_match(LprTrack *const *tracks, size_t n_tracks, const LprPlate *
         size_t best_plate = 0, best_track = 0;
         for (size_t i = 0; i < n; i++)
             for (size_t k = 0; k < n_tracks && ret_match[i] < 0; k++) {
-                float score =
-                    taken >> k & 1 ? 0 : match_score(tracks[k], &plates[i], time_us);
+                float score = taken >> k & 1 ? 0 : match_score(tracks[k], &plates[i], time_us);
                 if (score > best) {
                     best = score;
                     best_plate = i;

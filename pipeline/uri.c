@@ -11,12 +11,9 @@ static const struct {
     LprUriKind kind;
     bool live, whole, may_be_empty;
 } kinds[] = {
-    {"v4l2:", LPR_URI_V4L2, true, false, false},
-    {"rtsp://", LPR_URI_RTSP, true, true, false},
-    {"rtsps://", LPR_URI_RTSP, true, true, false},
-    {"file:", LPR_URI_FILE, false, false, false},
-    {"images:", LPR_URI_IMAGES, false, false, false},
-    {"test:", LPR_URI_TEST, true, false, true},
+    {"v4l2:", LPR_URI_V4L2, true, false, false},      {"rtsp://", LPR_URI_RTSP, true, true, false},
+    {"rtsps://", LPR_URI_RTSP, true, true, false},    {"file:", LPR_URI_FILE, false, false, false},
+    {"images:", LPR_URI_IMAGES, false, false, false}, {"test:", LPR_URI_TEST, true, false, true},
     {"gst:", LPR_URI_GST, true, false, false},
 };
 

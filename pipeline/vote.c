@@ -4,13 +4,13 @@
 #include "engine/base/util.h"
 #include "vote.h"
 
-#define SYMBOLS 36
-#define MISALIGNED 0.5f     /* weight of a reading of another length */
+#define SYMBOLS    36
+#define MISALIGNED 0.5f /* weight of a reading of another length */
 
 /* What all readings say about one place. */
 typedef struct Tally {
-    float reads;                /* weight of the readings that spoke */
-    float symbols[SYMBOLS];     /* sum of their confidences */
+    float reads;            /* weight of the readings that spoke */
+    float symbols[SYMBOLS]; /* sum of their confidences */
 } Tally;
 
 static int symbol_of(char c)
@@ -103,8 +103,7 @@ void lpr_vote_merge(LprVote *vote, const LprVote *other)
         read_add(vote, &other->reads[i]);
     vote->total += other->total;
     for (size_t i = 0; i < other->n_regions; i++)
-        region_add(vote, &other->regions[i].region, other->regions[i].weight,
-                   other->regions[i].n);
+        region_add(vote, &other->regions[i].region, other->regions[i].weight, other->regions[i].n);
 }
 
 static size_t vote_length(const LprVote *vote)

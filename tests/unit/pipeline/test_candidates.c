@@ -26,8 +26,8 @@ static void test_slots(void)
 static void test_best_first(void)
 {
     LprSlot slots[4] = {0};
-    const float odds[4][3] = {{0.9f, 0.3f, 0.05f}, {0.6f, 0.55f, 0.2f}, {0.8f, 0.1f, 0.09f},
-                              {0.5f, 0.45f, 0.44f}};
+    const float odds[4][3] = {
+        {0.9f, 0.3f, 0.05f}, {0.6f, 0.55f, 0.2f}, {0.8f, 0.1f, 0.09f}, {0.5f, 0.45f, 0.44f}};
     float all[81];
     for (int i = 0; i < 4; i++)
         for (int k = 0; k < 3; k++)

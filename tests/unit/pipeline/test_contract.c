@@ -7,11 +7,14 @@
 /* Key and value by turns, closed by NULL. */
 typedef const char *Pairs[16];
 
-static const Pairs detector = {"plated.task", "detect", "plated.classes", "plate",
-                               "plated.mean", "0.4", "plated.std", "0.2",
-                               "plated.letterbox", "zeros", "plated.version", "3",
-                               "plated.anchors", "10,12,20,24;30,36,40,48", "plated.strides",
-                               "8,16"};
+static const Pairs detector = {"plated.task",      "detect",
+                               "plated.classes",   "plate",
+                               "plated.mean",      "0.4",
+                               "plated.std",       "0.2",
+                               "plated.letterbox", "zeros",
+                               "plated.version",   "3",
+                               "plated.anchors",   "10,12,20,24;30,36,40,48",
+                               "plated.strides",   "8,16"};
 
 static const char *lookup(const void *userdata, const char *key)
 {

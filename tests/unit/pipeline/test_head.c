@@ -4,8 +4,8 @@
 #include "support.h"
 
 #define CLASSES 3
-#define NO (5 + CLASSES)
-#define ROWS 2
+#define NO      (5 + CLASSES)
+#define ROWS    2
 #define COLUMNS 3
 #define ANCHORS 2
 
@@ -72,8 +72,8 @@ static void test_one_class(void)
     NnTensor output = {.dtype = NN_DTYPE_F32, .data = values};
     const NnTensor *outputs[] = {&output};
     LprContract contract = {.n_classes = 1, .head = LPR_HEAD_RAW, .n_levels = 1};
-    contract.levels[0] = (LprLevel){
-        .stride_px = 8, .rows = 1, .columns = 1, .n_anchors = 1, .anchors = {{10, 20}}};
+    contract.levels[0] =
+        (LprLevel){.stride_px = 8, .rows = 1, .columns = 1, .n_anchors = 1, .anchors = {{10, 20}}};
     LprDetections list = {0};
     TEST_INT(lpr_head_decode(&contract, outputs, 0.8f, 0.8f, &list), 0);
     TEST_INT(list.n, 1);
@@ -105,9 +105,9 @@ static void test_decoded(void)
 
 static void test_nms(void)
 {
-    float values[6][7] = {{0, 10, 20, 40, 30, 1, 0.7f},  {1, 10, 20, 40, 30, 1, 0.7f},
-                          {0, 10, 20, 40, 30, 3, 0.7f},  {0, 10, 20, 40, 30, -1, 0.7f},
-                          {0, 10, 20, 40, 30, 1, 0.4f},  {0, 40, 20, 10, 30, 1, 0.9f}};
+    float values[6][7] = {{0, 10, 20, 40, 30, 1, 0.7f}, {1, 10, 20, 40, 30, 1, 0.7f},
+                          {0, 10, 20, 40, 30, 3, 0.7f}, {0, 10, 20, 40, 30, -1, 0.7f},
+                          {0, 10, 20, 40, 30, 1, 0.4f}, {0, 40, 20, 10, 30, 1, 0.9f}};
     NnTensor output = {.dtype = NN_DTYPE_F32, .rank = 2, .dims = {6, 7}, .data = values};
     const NnTensor *outputs[] = {&output};
     LprContract contract = {.n_classes = CLASSES, .head = LPR_HEAD_NMS};

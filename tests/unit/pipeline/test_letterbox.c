@@ -104,9 +104,10 @@ static void test_ramp(void)
     scale(frame, (LprBox){0, 0, 64, 48}, &input, values);
     for (int y = 2; y < 118; y++)
         for (int x = 2; x < 158; x++)
-            TEST_NEAR(values[y * 160 + x],
-                      normal(((float)x + 0.5f) * 0.4f - 0.5f + 2 * (((float)y + 0.5f) * 0.4f - 0.5f)),
-                      1e-4);
+            TEST_NEAR(
+                values[y * 160 + x],
+                normal(((float)x + 0.5f) * 0.4f - 0.5f + 2 * (((float)y + 0.5f) * 0.4f - 0.5f)),
+                1e-4);
     TEST_NEAR(values[0], normal(0), 1e-5);
     TEST_NEAR(values[160 * 120 - 1], normal(ramp(63, 47)), 1e-4);
     input = grey_input(16, 12, LPR_FIT_STRETCH);

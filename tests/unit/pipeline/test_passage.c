@@ -2,7 +2,7 @@
 #include "support.h"
 #include "uuid.h"
 
-#define S 1000000
+#define S        1000000
 #define FRAME_US (S / 10)
 #define TOLD_MAX 32
 
@@ -355,8 +355,7 @@ static void test_crowd(void)
 static void test_configure(void)
 {
     World *world = world_new();
-    LprTrackerOptions options = {
-        .quiet_us = 5 * S, .uuid = number_id, .uuid_userdata = world};
+    LprTrackerOptions options = {.quiet_us = 5 * S, .uuid = number_id, .uuid_userdata = world};
     stay(world, "7ABC123", 0.9f, 100, 1 * S);
     TEST_INT(world->n, 1);
     lpr_tracker_configure(world->tracker, &options);

@@ -30,9 +30,9 @@ static uint8_t slope(int x, int y)
 /* Puts an EXIF segment with that orientation behind the start of a JPEG file. */
 static size_t orient(const uint8_t *bytes, size_t n, uint8_t orientation, uint8_t *out)
 {
-    const uint8_t exif[] = {0xff, 0xe1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42,
-                            0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation,
-                            0, 0, 0, 0, 0, 0};
+    const uint8_t exif[] = {0xff, 0xe1, 0, 34, 'E', 'x',         'i', 'f', 0,    0,    'M', 'M',
+                            0,    42,   0, 0,  0,   8,           0,   1,   0x01, 0x12, 0,   3,
+                            0,    0,    0, 1,  0,   orientation, 0,   0,   0,    0,    0,   0};
     memcpy(out, bytes, 2);
     memcpy(out + 2, exif, sizeof(exif));
     memcpy(out + 2 + sizeof(exif), bytes + 2, n - 2);
@@ -164,8 +164,8 @@ static void test_whole(const uint8_t *bytes, size_t n)
     TEST_TRUE(!lpr_jpeg_look((const uint8_t *)"\x89PNG", 4).is_jpeg);
     TEST_TRUE(!lpr_jpeg_look(NULL, 0).is_jpeg);
     /* An end inside a segment, as thumbnails have it, is not the end. */
-    static const uint8_t thumbnail[] = {0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xd9, 0xff, 0xd9,
-                                        0xff, 0xda, 0, 2, 1, 2, 3};
+    static const uint8_t thumbnail[] = {0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xd9, 0xff,
+                                        0xd9, 0xff, 0xda, 0,    2, 1, 2,    3};
     TEST_TRUE(!lpr_jpeg_look(thumbnail, sizeof(thumbnail)).whole);
 }
 
@@ -211,8 +211,8 @@ int main(void)
     test_exif(bytes, n);
     free(bytes);
     lpr_frame_unref(frame);
-    static const char *const names[] = {"a.jpg", "renamed.png", "turned.jpg", "crop.jpg",
-                                        "edge.jpg", "red.jpg", "empty.jpg", "text.jpg",
+    static const char *const names[] = {"a.jpg",    "renamed.png", "turned.jpg", "crop.jpg",
+                                        "edge.jpg", "red.jpg",     "empty.jpg",  "text.jpg",
                                         "list.jpg", "cut.jpg"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         unlink(path_of(names[i]));

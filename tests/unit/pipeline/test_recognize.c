@@ -68,8 +68,8 @@ static void make_detector(const char *task)
         24, 8,  2, 1, 0.5f, 1, /* too small to be read */
         8,  24, 8, 4, 0.2f, 1, /* too weak */
     };
-    const Key keys[] = {{"plated.task", task},   {"plated.classes", "plate"},
-                        {"plated.mean", "0"},    {"plated.std", "1"},
+    const Key keys[] = {{"plated.task", task},         {"plated.classes", "plate"},
+                        {"plated.mean", "0"},          {"plated.std", "1"},
                         {"plated.letterbox", "zeros"}, {"plated.version", "7"}};
     make_model(path_detector, false, 3, (const int64_t[]){1, 5, 6}, boxes, keys, 6);
 }
@@ -82,8 +82,10 @@ static void make_reader(void)
         8,  8,  8, 10, 0.9f, 0, 0, 1, /**/
         14, 24, 8, 10, 0.8f, 0, 1, 0,
     };
-    const Key keys[] = {{"plated.task", "read"}, {"plated.classes", "1,2,A"},
-                        {"plated.mean", "0"},    {"plated.std", "1"},
+    const Key keys[] = {{"plated.task", "read"},
+                        {"plated.classes", "1,2,A"},
+                        {"plated.mean", "0"},
+                        {"plated.std", "1"},
                         {"plated.letterbox", "stretch"}};
     make_model(path_reader, true, 3, (const int64_t[]){1, 3, 8}, boxes, keys, 5);
 }
@@ -91,9 +93,9 @@ static void make_reader(void)
 static void make_region(void)
 {
     static const float logits[] = {0, 5};
-    const Key keys[] = {{"plated.task", "region"}, {"plated.classes", "US-CA,CA-ON"},
-                        {"plated.mean", "0"},      {"plated.std", "1"},
-                        {"plated.letterbox", "stretch"}, {"plated.version", "r2"}};
+    const Key keys[] = {
+        {"plated.task", "region"}, {"plated.classes", "US-CA,CA-ON"}, {"plated.mean", "0"},
+        {"plated.std", "1"},       {"plated.letterbox", "stretch"},   {"plated.version", "r2"}};
     make_model(path_region, true, 2, (const int64_t[]){1, 2}, logits, keys, 6);
 }
 

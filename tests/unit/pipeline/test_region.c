@@ -22,8 +22,8 @@ int main(void)
     lpr_region_decide(&contract, (float[]){NAN, 0, NAN, 0}, &region);
     TEST_TEXT(region.code, "");
 
-    static const char *const codes[] = {"US-DC", "US-WY", "CA-AB", "CA-BC", "CA-MB",
-                                        "CA-QC", "CA-SK", "US-NH"};
+    static const char *const codes[] = {"US-DC", "US-WY", "CA-AB", "CA-BC",
+                                        "CA-MB", "CA-QC", "CA-SK", "US-NH"};
     for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
         TEST_TRUE(lpr_region_name(codes[i]));
         TEST_TRUE(strlen(lpr_region_name(codes[i])) < sizeof(region.name));

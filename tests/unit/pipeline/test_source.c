@@ -99,8 +99,9 @@ static void test_pattern(void)
 static void test_white(void)
 {
     Log log;
-    LprSource *source = start(&log, "gst:videotestsrc pattern=white num-buffers=3 ! "
-                                    "video/x-raw,format=I420,width=64,height=48,framerate=10/1",
+    LprSource *source = start(&log,
+                              "gst:videotestsrc pattern=white num-buffers=3 ! "
+                              "video/x-raw,format=I420,width=64,height=48,framerate=10/1",
                               NULL);
     wait_for(&log, 0, LPR_SOURCE_ENDED, 1);
     lpr_source_free(source);
@@ -197,16 +198,18 @@ static void test_lost(void)
 static void test_live_end_and_silence(void)
 {
     Log log;
-    LprSource *source = start(&log, "gst:videotestsrc is-live=true num-buffers=2 ! "
-                                    "video/x-raw,width=64,height=48,framerate=50/1",
+    LprSource *source = start(&log,
+                              "gst:videotestsrc is-live=true num-buffers=2 ! "
+                              "video/x-raw,width=64,height=48,framerate=50/1",
                               NULL);
     wait_for(&log, 3, LPR_SOURCE_LOST, 1);
     lpr_source_free(source);
     TEST_TRUE(log.n_states[LPR_SOURCE_PLAYING] >= 2);
 
     LprSourceOptions options = {.silence_us = 1000};
-    source = start(&log, "gst:videotestsrc is-live=true ! "
-                         "video/x-raw,width=64,height=48,framerate=1/10 ! valve drop=true",
+    source = start(&log,
+                   "gst:videotestsrc is-live=true ! "
+                   "video/x-raw,width=64,height=48,framerate=1/10 ! valve drop=true",
                    &options);
     wait_for(&log, 0, LPR_SOURCE_LOST, 1);
     lpr_source_free(source);
