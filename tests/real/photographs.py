@@ -68,8 +68,8 @@ def iou(a, b):
 
 def read(files):
     """(answers by file name, exit status, what platectl said on stderr)."""
-    done = subprocess.run([PLATECTL, 'read', '--json', '--models', MODELS, *files], capture_output=True, text=True,
-                          cwd=ROOT)
+    done = subprocess.run([PLATECTL, 'read', '--json', '--models', MODELS, *files], cwd=ROOT,
+                          capture_output=True, text=True)
     answers = {}
     for line in done.stdout.splitlines():
         answer = json.loads(line)
@@ -88,6 +88,7 @@ class Score:
     def __init__(self, wanted):
         self.counts = {share: [0, 0] for share in wanted}
         self.missed = []
+        self.false = []                 # texts of plates where there is none
 
     def add(self, share, hit, name):
         if share in self.counts:
@@ -98,6 +99,7 @@ class Score:
 
     def picture(self, name, rows, plates):
         self.add('clean', not plates, f'{name}: {[p["plate"] for p in plates]}')
+        self.false += [p['plate'] for p in plates] if not rows else []
         for row in rows:
             box = [float(row[k] or 0) for k in 'xywh']
             nearest = max(plates, key=lambda p: iou(p['box'], box), default=None)
@@ -194,6 +196,9 @@ def main(arguments=None):
         results[name] = (score, pictures)
         told = ', '.join(f'{share} {hits}/{asked} = {100 * hits / asked:.1f} %'
                          for share, (hits, asked) in score.counts.items() if asked)
+        if score.false:
+            long = sum(len(text) >= 4 for text in score.false)
+            told += f', {len(score.false)} false plates, {long} with 4 characters or more'
         print(f'## {name}: {pictures} pictures in {seconds:.0f} s: {told or "nothing scored"}')
         print(f'{"not ok" if why else "ok"} - {name} every picture is read', flush=True)
         if why:
@@ -204,8 +209,8 @@ def main(arguments=None):
         write_between_markers(args.write, table(results))
     if args.set_floors is not None:
         for name, (score, _) in results.items():
-            lower = {share: round(got - args.set_floors, 3) for share, got in score.shares().items()}
-            floors[name] = {share: floor for share, floor in lower.items() if floor > 0}
+            floors[name] = {share: round(got - args.set_floors, 3)
+                            for share, got in score.shares().items() if got > args.set_floors}
         FLOORS.write_text(json.dumps(floors, indent=2) + '\n')
     return 1 if bad else 0
 
