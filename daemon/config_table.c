@@ -59,7 +59,7 @@ const PlatedConfigEntry plated_config_table[] = {
 
     NUMBER(recognition, detect_threshold, detect_threshold, real, 0.01, 1, "0.35",
            "Confidence from which something counts as a plate."),
-    NUMBER(recognition, read_threshold, read_threshold, real, 0.01, 1, "0.30",
+    NUMBER(recognition, read_threshold, read_threshold, real, 0.01, 1, "0.40",
            "Confidence from which something counts as a character."),
     NUMBER(recognition, min_plate_width, min_plate_width_px, integer, 1, 8192, "16",
            "Plates narrower than this, in pixels, are not read."),

@@ -14,6 +14,8 @@
 #define PLATE_INSIDE 0.8f
 /* A whole picture is a plate only when it reads like one. */
 #define WHOLE_CHARACTERS 3
+#define WHOLE_SPAN       0.4f
+#define WHOLE_HEIGHT     0.2f
 /* A plate over this share of the width: the picture may be of nothing else. */
 #define CLOSE_UP 0.4f
 /* Fewer characters are a sticker on a plate sooner than a plate. */
@@ -149,6 +151,22 @@ static float legibility(const LprPlate *plate)
     return plate->confidence * sqrtf((float)plate->n_characters);
 }
 
+/* Whether the characters fill the picture as those of a plate fill the plate: on
+ * US plates they are about 0.4 of its height and over half of its width. */
+static bool fills_picture(const LprFrame *frame, const LprPlate *plate)
+{
+    float width = (float)lpr_frame_width(frame), height = (float)lpr_frame_height(frame);
+    float left = width, right = 0, heights = 0;
+    for (size_t i = 0; i < plate->n_characters; i++) {
+        const LprBox *box = &plate->characters[i].box;
+        left = fminf(left, box->x);
+        right = fmaxf(right, box->x + box->w);
+        heights += box->h;
+    }
+    return plate->n_characters >= WHOLE_CHARACTERS && right - left >= WHOLE_SPAN * width &&
+           heights >= WHOLE_HEIGHT * height * (float)plate->n_characters;
+}
+
 /* A picture of nothing but a plate shows the detector no edges around it: what
  * it finds then is often a part. The better reading stands. */
 static int read_whole(LprRecognizer *recognizer, const LprFrame *frame, LprPlate *plates, size_t *n,
@@ -158,7 +176,7 @@ static int read_whole(LprRecognizer *recognizer, const LprFrame *frame, LprPlate
         return 0;
     LprPlate whole = {.box = {0, 0, (float)lpr_frame_width(frame), (float)lpr_frame_height(frame)}};
     int r = read_plate(recognizer, frame, &whole, times, error);
-    if (r < 0 || whole.n_characters < WHOLE_CHARACTERS)
+    if (r < 0 || !fills_picture(frame, &whole))
         return r;
     for (size_t i = 0; i < *n; i++) {
         if (legibility(&plates[i]) >= legibility(&whole))
