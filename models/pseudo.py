@@ -25,7 +25,7 @@ from models.recognize import Network
 from models import loss as L
 
 ASPECT = 2.0  # plates are 12 x 6 inches; the crops were stored at 224 x 128
-VIEWS = 5
+VIEWS = 4
 
 
 def views(rng, gray):
@@ -77,6 +77,12 @@ def label(args):
     rng = np.random.default_rng(7)
     out = {}
     paths = synth.load_plate_crops(val=False) + synth.load_plate_crops(val=True)
+    if args.again:
+        # What the first reader left, and its favourite mistake: M and W taken for H.
+        with open(os.path.join(synth.CACHE, "pseudo.json")) as f:
+            out = json.load(f)
+        left = {n for n, e in out.items() if not trusted(e) or "H" in e["text"]}
+        paths = [p for p in paths if os.path.basename(p) in left]
     for path in paths:
         gray = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
         sets = list(views(rng, gray))
@@ -196,6 +202,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("what", choices=["label", "cache"])
     ap.add_argument("--reader", default=os.path.join(synth.CACHE, "reader.pt"))
+    ap.add_argument("--again", action="store_true", help="label: only what is not trusted so far")
     ap.add_argument("--eye", help="CSV with the columns file,text")
     ap.add_argument("--check", help="checkpoint of a later reader that must read the same")
     ap.add_argument("--renders", type=int, default=6)
@@ -203,6 +210,7 @@ def main():
     cv2.setNumThreads(1)
     import torch
     torch.set_num_threads(1)
+    os.makedirs(synth.CACHE, exist_ok=True)
     {"label": label, "cache": cache}[args.what](args)
 
 

@@ -7,6 +7,7 @@ sizes a gate sees, with drawn plates and real US plate crops pasted in.
 
     /usr/bin/python3 -m models.synth reader   [--count N] [--seed S]
     /usr/bin/python3 -m models.synth detector [--count N] [--seed S]
+    /usr/bin/python3 -m models.synth empty [--count N] [--seed S]
     /usr/bin/python3 -m models.synth photographs
 
 write the caches that models/train_yolo.py reads (models/.cache/, not versioned).
@@ -439,6 +440,31 @@ class Scenes:
         big = ((b[:, 2] - b[:, 0]) >= 7) & ((b[:, 3] - b[:, 1]) >= 3)
         return out, b[big].astype(np.float32)
 
+    def empty(self, rng, size=DETECT_SIZE):
+        """A detector input without any plate: parts of photographs beside their plates, writing."""
+        H, W = size
+        ratio = rng.choice([16 / 9, 4 / 3, 1.0])
+        w, h = W, int(round(W / ratio))
+        labelled = [p for p in self.pictures if "det_openimages" not in p.path]
+        while True:
+            p = labelled[rng.integers(len(labelled))]
+            img = p.image()
+            ih, iw = img.shape
+            f = np.exp(rng.uniform(np.log(0.25), np.log(0.95)))
+            cw, ch = int(iw * f), int(min(ih, iw * f / ratio * (1.33 if p.stretched else 1.0)))
+            x, y = int(rng.integers(0, iw - cw + 1)), int(rng.integers(0, ih - ch + 1))
+            if all(b[2] < x or b[0] > x + cw or b[3] < y or b[1] > y + ch for b in p.boxes):
+                break
+        scene = cv2.resize(img[y:y + ch, x:x + cw], (w, h)).astype(np.float32)
+        if rng.random() < 0.2:
+            scene = np.ascontiguousarray(scene[::-1])
+        for _ in range(int(rng.integers(0, 4))):
+            self._words(rng, scene)
+        out = np.zeros((H, W), np.uint8)
+        dy = (H - h) // 2
+        out[dy:dy + h] = camera(rng, scene, 0.6, 0.7)
+        return out, np.zeros((0, 4), np.float32)
+
     def _change_plates(self, rng, scene, boxes, w, h):
         """Replace, erase and add plates in place; returns all boxes."""
         kept, mode = [], rng.random()
@@ -488,8 +514,9 @@ def _write(path, make, count, seed, size):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("what", choices=["reader", "detector", "photographs"],
-                    help="photographs: the held-out real ones as they are, for validation")
+    ap.add_argument("what", choices=["reader", "detector", "empty", "photographs"],
+                    help="empty: detector scenes without plates; photographs: the held-out real ones "
+                    "as they are, for validation")
     ap.add_argument("--count", type=int)
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--val", action="store_true", help="the held-out part")
@@ -514,10 +541,13 @@ def main():
     else:
         scenes = Scenes(val=args.val)
 
+        draw = scenes.empty if args.what == "empty" else scenes.scene
+        count = 2500 if args.what == "empty" else 400 if args.val else 14000
+
         def make(rng):
-            img, boxes = scenes.scene(rng)
+            img, boxes = draw(rng)
             return img, boxes, np.zeros(len(boxes))
-        _write(name, make, args.count or (400 if args.val else 14000), seed, DETECT_SIZE)
+        _write(name, make, args.count or count, seed, DETECT_SIZE)
 
 
 if __name__ == "__main__":
