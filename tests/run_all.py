@@ -28,7 +28,8 @@ def normal():
 
 
 def sanitizer_env():
-    return {'ASAN_OPTIONS': 'abort_on_error=1:detect_leaks=1:allocator_may_return_null=1',
+    return {'ASAN_OPTIONS': 'abort_on_error=1:detect_leaks=1:allocator_may_return_null=1'
+                            ':fast_unwind_on_malloc=0',
             'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
             'TSAN_OPTIONS': 'halt_on_error=1',
             'LSAN_OPTIONS': f'suppressions={ROOT}/tests/lsan.supp'}
