@@ -25,7 +25,7 @@ BUILD = pathlib.Path(os.environ.get('PLATED_BUILD') or ROOT / 'build')
 PLATED = BUILD / 'daemon' / 'plated'
 PLATECTL = BUILD / 'daemon' / 'platectl'
 MODELS = ROOT / 'models'
-PATIENCE_S = 60
+PATIENCE_S = 180
 # When in the short clip both plates stand in view, each in its half of the picture.
 BOTH_S, HALF_PX = 4.6, 640
 
