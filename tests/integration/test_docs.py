@@ -4,9 +4,13 @@
 import pathlib
 import re
 import subprocess
+import sys
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+from tests.repository import files                                           # noqa: E402
+
 SOURCE = re.compile(r'(\.(c|h|inc|py|sh|proto|ini|in|rules|sysusers|tmpfiles|cpp)|meson\.build|'
                     r'meson_options\.txt|\.clang-format|\.editorconfig)$')
 # Programs that the pages call and that come with the system or its packages.
@@ -16,15 +20,8 @@ FOREIGN = {'sudo', 'git', 'cd', 'mosquitto_sub', 'mosquitto_pub', 'systemctl', '
            'install', 'mkdir', 'chmod', 'echo', 'gst-launch-1.0', 'kill', 'nice'}
 
 
-def tracked():
-    """Files of the repository, tracked or about to be."""
-    listing = subprocess.run(['git', 'ls-files', '-co', '--exclude-standard'], cwd=ROOT,
-                             capture_output=True, text=True, check=True).stdout
-    return [f for f in listing.splitlines() if (ROOT / f).is_file()]
-
-
 def pages():
-    return [ROOT / f for f in tracked() if f.endswith('.md')]
+    return [ROOT / f for f in files() if f.endswith('.md')]
 
 
 def commands(page):
@@ -50,7 +47,7 @@ class Docs(unittest.TestCase):
                         yield page.relative_to(ROOT), words[0], words
 
     def test_commands_exist(self):
-        meson = ''.join((ROOT / f).read_text() for f in tracked() if f.endswith('meson.build'))
+        meson = ''.join((ROOT / f).read_text() for f in files() if f.endswith('meson.build'))
         for page, program, words in self.words():
             with self.subTest(page=str(page), command=' '.join(words)):
                 if program.startswith('./'):
@@ -94,7 +91,7 @@ class Docs(unittest.TestCase):
 
     def test_named_files_exist(self):
         """Paths in backticks that begin with a folder of the repository."""
-        folders = '|'.join(sorted({f.split('/')[0] for f in tracked() if '/' in f}))
+        folders = '|'.join(sorted({f.split('/')[0] for f in files() if '/' in f}))
         made = re.compile(r'[*<{$…]|^\.git')
         for page in pages():
             for name in re.findall(rf'`((?:{folders})/[\w./-]+)`', page.read_text()):
@@ -103,7 +100,7 @@ class Docs(unittest.TestCase):
 
     def test_no_absolute_paths_of_a_developer(self):
         wrong = re.compile(r'(?<![\w$.}])/(?:home/\w+|root|work|Users|tmp/\w+)/')
-        for name in tracked():
+        for name in files():
             path = ROOT / name
             if path.suffix in ('.onnx', '.png', '.jpg') or path.samefile(__file__):
                 continue
@@ -116,7 +113,7 @@ class Docs(unittest.TestCase):
         self.assertLessEqual(len((ROOT / 'docs/ARCHITECTURE.md').read_text().splitlines()), 150)
 
     def test_licence_lines(self):
-        for name in tracked():
+        for name in files():
             if SOURCE.search(name) or name in ('run', '.ci/run'):
                 head = '\n'.join((ROOT / name).read_text(errors='replace').splitlines()[:3])
                 with self.subTest(file=name):

@@ -3,10 +3,13 @@
 """The layers go one way, daemon to pipeline to engine; foreign headers stay in their place."""
 import pathlib
 import re
-import subprocess
+import sys
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+from tests.repository import files                                           # noqa: E402
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 LAYERS = ('engine', 'pipeline', 'daemon')
 MAY = {'engine': {'engine'}, 'pipeline': {'pipeline', 'engine'},
@@ -31,10 +34,7 @@ BASE_MAY = re.compile(r'^(assert|cpuid|ctype|errno|fcntl|float|inttypes|limits|l
 
 
 def sources():
-    """C files of the repository, tracked or about to be."""
-    listing = subprocess.run(['git', 'ls-files', '-co', '--exclude-standard', '*.c', '*.h'],
-                             cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return [ROOT / line for line in listing.split() if (ROOT / line).exists()]
+    return [ROOT / f for f in files() if f.endswith(('.c', '.h'))]
 
 
 def includes(path):
