@@ -36,9 +36,10 @@ def device():
 
 
 def compiler():
-    info = json.loads(output('meson', 'introspect', '--compilers', BUILD) or '{}')
-    told = info.get('host', {}).get('c', {})
-    return f'{told.get("id", "unknown compiler")} {told.get("version", "")}'.strip()
+    """The first line that the compiler of the build says about itself."""
+    commands = json.loads((BUILD / 'compile_commands.json').read_text())
+    told = output(commands[0]['command'].split()[0], '--version')
+    return told.splitlines()[0] if told else 'unknown compiler'
 
 
 def options():
