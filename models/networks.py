@@ -467,9 +467,12 @@ def conv_bn(c_in, c_out, k, s=1):
 
 
 class ResNet(nn.Module):
+    """Residual network; with `inner` it first shrinks its input to that many pixels a side."""
+
     def __init__(self, nc=1000, ch=3, width=1.0, depths=(2, 2, 2, 2), bottleneck=False, divisor=8,
-                 dropout=0.0):
+                 dropout=0.0, inner=None):
         super().__init__()
+        self.inner = inner
         widths = [scaled(c, width, divisor) for c in (64, 128, 256, 512)]
         self.stem = nn.Sequential(*conv_bn(ch, widths[0], 7, 2), nn.ReLU(inplace=True),
                                   nn.MaxPool2d(3, 2, 1))
@@ -491,6 +494,9 @@ class ResNet(nn.Module):
                 nn.init.zeros_(module.body[-1][1].weight)
 
     def forward(self, x):
+        if self.inner:
+            x = nn.functional.interpolate(x, (self.inner, self.inner), mode='bilinear',
+                                          align_corners=False)
         return self.classify(self.drop(torch.flatten(self.pool(self.stages(self.stem(x))), 1)))
 
     def merge(self):

@@ -3,7 +3,7 @@
 
     /usr/bin/python3 -m models.train_region prepare            caches the pictures as arrays
     /usr/bin/python3 -m models.train_region train [--epochs N] [--resume] [--letterbox stretch]
-    /usr/bin/python3 -m models.train_region evaluate [--json] [--model models/region.onnx]
+    /usr/bin/python3 -m models.train_region evaluate [--json] [--write] [--model FILE.onnx]
 
 Real crops come from $PLATED_DATA/train/us_states (default ../shared/data beside the
 repository), drawn ones of all regions from models/plates.py. Pictures are cached in
@@ -38,9 +38,10 @@ NEGATIVE = -1
 STORED = (224, 128)     # width, height of the cached pictures
 INPUT = 224
 MARGIN = 0.08           # the cut's margin on each side, docs/model-contract.md
-STAGES = ((0.0, 112), (0.5, 144), (0.8, 192), (0.93, 224))  # share of the training, picture size
+STAGES = ((0.0, 112), (0.4, 144))  # share of the training, pixels the network looks at
 DRAWN_STATE, DRAWN_PROVINCE = 40, 300
-EPOCH_STATE, EPOCH_PROVINCE = 20, 110  # drawn pictures of one region in an epoch
+LETTERED_STATE, LETTERED_PROVINCE = 20, 400
+EPOCH_STATE, EPOCH_PROVINCE = 14, 230  # of both kinds, of one region in an epoch
 # Other names under which a plate of the region is known, beside those of plates.py.
 ALSO = {'CA-BC': [('Beautiful British Columbia', ''), ('British Columbia', 'Beautiful')],
         'CA-MB': [('Friendly Manitoba', ''), ('Manitoba', '100 000 lakes')],
@@ -125,9 +126,51 @@ def drawn_pictures(seed):
 def prepare(seed):
     real, real_labels, part = real_pictures()
     drawn, drawn_labels = drawn_pictures(seed)
+    lettered, lettered_labels = relettered_pictures(seed, real, real_labels, part)
+    drawn = np.concatenate([drawn, lettered])
+    drawn_labels = np.concatenate([drawn_labels, lettered_labels])
     CACHE.mkdir(exist_ok=True)
     np.savez(CACHE / 'region.npz', real=real, real_labels=real_labels, part=part, drawn=drawn,
              drawn_labels=drawn_labels)
+
+
+def relettered(rng, plate, name, slogan):
+    """A real plate with the name and slogan of another region in place of its own."""
+    from models import plates
+    out = plate.astype(np.float32)
+    h, w = plate.shape
+    middle = out[int(.35 * h):int(.65 * h), int(.1 * w):int(.9 * w)]
+    dark, light = np.percentile(middle, (5, 90))
+    ground = np.median(middle)
+    ink = dark if ground - dark > light - ground else light
+    top, bottom = int(h * rng.uniform(.24, .28)), int(h * rng.uniform(.76, .8))
+    cover = np.zeros((h, w), np.float32)
+    cover[5:top, 6:w - 6] = cover[bottom:h - 5, 6:w - 6] = 1
+    cover = cv2.GaussianBlur(cover, (0, 0), 1.5)
+    out += cover * (ground + rng.normal(0, 3, out.shape).astype(np.float32) - out)
+    name = name.upper() if rng.random() < 0.4 else name
+    plates._put_word(out, rng, name, w * .2, h * rng.uniform(.04, .07),
+                     w * rng.uniform(.5, .62), h * rng.uniform(.12, .16), float(ink))
+    if slogan:
+        plates._put_word(out, rng, slogan, w * .2, h * rng.uniform(.85, .88), w * .6,
+                         h * rng.uniform(.07, .1), float(ink))
+    out = cv2.GaussianBlur(out, (0, 0), rng.uniform(.3, .6))
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def relettered_pictures(seed, real, labels, part):
+    """Real looks under other names: what is read must be the name, not the photograph."""
+    from models import plates
+    sources = np.flatnonzero((part == 0) & (labels != NEGATIVE))
+    pictures, targets_of = [], []
+    for label, code in enumerate(REGIONS):
+        names = [plates.REGIONS[code][:2], *ALSO.get(code, ())]
+        for index in range(LETTERED_PROVINCE if code.startswith('CA') else LETTERED_STATE):
+            rng = np.random.default_rng([seed, 1, label, index])
+            pictures.append(relettered(rng, real[rng.choice(sources)], *names[index % len(names)]))
+            targets_of.append(label)
+    print(f'{len(pictures)} relettered pictures')
+    return np.stack(pictures), np.array(targets_of)
 
 
 # -------------------------------------------------------------- augmentation
@@ -275,7 +318,7 @@ def targets(labels, smoothing):
 class Average:
     """Exponential moving average of a network's weights and statistics."""
 
-    def __init__(self, net, decay=0.999):
+    def __init__(self, net, decay=0.995):
         self.state = {k: v.detach().clone() for k, v in net.state_dict().items()}
         self.decay, self.updates = decay, 0
 
@@ -299,10 +342,10 @@ def classify(net, pictures, mean, std, batch=64):
     return torch.cat(rows).numpy()
 
 
-def validate(net, data, letterbox, size=INPUT):
+def validate(net, data, letterbox):
     """Share of the validation part that is named rightly."""
     chosen = np.flatnonzero(data['part'] == 1)
-    cuts = [fit(margined(data['real'][i]), size, letterbox) for i in chosen]
+    cuts = [fit(margined(data['real'][i]), INPUT, letterbox) for i in chosen]
     answers = classify(net, cuts, data['mean'], data['std']).argmax(1)
     return float((answers == data['real_labels'][chosen]).mean())
 
@@ -338,7 +381,7 @@ def train_epoch(net, average, optimiser, data, args, epoch, steps_done):
     rng = np.random.default_rng([args.seed, epoch])
     order = epoch_order(rng, data)
     progress = epoch / args.epochs
-    size = size_at(progress)
+    net.inner = size_at(progress)
     batches = len(order) // args.batch
     total, started = 0.0, time.monotonic()
     net.train()
@@ -348,7 +391,7 @@ def train_epoch(net, average, optimiser, data, args, epoch, steps_done):
             group['lr'] = rate
         chosen = order[b * args.batch:(b + 1) * args.batch]
         names = ('real', 'drawn')
-        cuts = [augment(rng, data[names[k]][i], size, args.letterbox, progress)
+        cuts = [augment(rng, data[names[k]][i], INPUT, args.letterbox, progress)
                 for k, i in chosen]
         goal = targets([data[names[k] + '_labels'][i] for k, i in chosen], 0.05)
         with torch.autocast('cpu', dtype=torch.bfloat16, enabled=bool(args.bfloat16)):
@@ -361,7 +404,7 @@ def train_epoch(net, average, optimiser, data, args, epoch, steps_done):
         average.update(net)
         total += float(loss)
     seconds = time.monotonic() - started
-    return batches, size, total / batches, batches * args.batch / seconds
+    return batches, total / batches, batches * args.batch / seconds
 
 
 def averaged(net, average):
@@ -376,7 +419,7 @@ def train(args):
     cv2.setNumThreads(1)
     data = load_data()
     net = networks.build({'name': 'resnet18', 'nc': len(REGIONS), 'ch': 1, 'width': args.width,
-                          'dropout': 0.2}).to(memory_format=torch.channels_last)
+                          'dropout': 0.2, 'inner': STAGES[-1][1]}).to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(net.parameters(), args.rate, weight_decay=0.02)
     average, epoch, steps = Average(net), 0, 0
     checkpoint = CACHE / args.name
@@ -388,12 +431,13 @@ def train(args):
         epoch, steps = rest['epoch'], rest['steps']
         torch.set_rng_state(rest['rng'])
     while epoch < args.epochs:
-        done, size, loss, speed = train_epoch(net, average, optimiser, data, args, epoch, steps)
+        done, loss, speed = train_epoch(net, average, optimiser, data, args, epoch, steps)
         epoch, steps = epoch + 1, steps + done
         smooth = averaged(net, average)
-        line = f'epoch {epoch}/{args.epochs} at {size} px: loss {loss:.3f}, {speed:.0f} pictures/s'
+        smooth.inner = net.inner
+        line = f'epoch {epoch}/{args.epochs} at {net.inner} px: loss {loss:.3f}, {speed:.0f} pictures/s'
         if epoch % args.every == 0 or epoch == args.epochs:
-            line += f', validation {100 * validate(smooth, data, args.letterbox, size):.1f} %'
+            line += f', validation {100 * validate(smooth, data, args.letterbox):.1f} %'
         print(line, flush=True)
         partial = checkpoint.with_suffix('.part')
         networks.save(partial, smooth, metadata(data, args.letterbox), size=(INPUT, INPUT),
@@ -412,7 +456,9 @@ class Released:
 
     def __init__(self, path):
         import onnx
-        strings = {p.key: p.value for p in onnx.load(str(path)).metadata_props}
+        model = onnx.load(str(path))
+        strings = {p.key: p.value for p in model.metadata_props}
+        self.size = model.graph.input[0].type.tensor_type.shape.dim[3].dim_value
         self.net = cv2.dnn.readNetFromONNX(str(path))
         self.mean, self.std = float(strings['plated.mean']), float(strings['plated.std'])
         self.letterbox = strings['plated.letterbox']
@@ -422,8 +468,8 @@ class Released:
     def chances(self, cuts):
         rows = []
         for cut in cuts:
-            x = (fit(cut, INPUT, self.letterbox).astype(np.float32) / 255 - self.mean) / self.std
-            self.net.setInput(x[None, None])
+            x = fit(cut, self.size, self.letterbox).astype(np.float32) / 255
+            self.net.setInput(((x - self.mean) / self.std)[None, None])
             logits = self.net.forward()[0]
             e = np.exp(logits - logits.max())
             rows.append(e / e.sum())
@@ -479,8 +525,34 @@ def evaluate(args):
         print(json.dumps(figures))
         return 0
     for key, value in figures.items():
-        print(f'{key:28} {value if isinstance(value, int) else f"{100 * value:.1f} %"}')
+        print(f'{key:28} {shown(value)}')
+    if args.write:
+        from models.evaluate import fill
+        fill('region.md', 'figures', table(figures))
     return 0
+
+
+def shown(value):
+    return str(value) if isinstance(value, int) else f'{100 * value:.1f} %'
+
+
+def table(figures):
+    """The figures as the card shows them."""
+    day = time.strftime('%Y-%m-%d', time.gmtime())
+    lines = [f'`/usr/bin/python3 -m models.train_region evaluate --write`, OpenCV '
+             f'{cv2.__version__}, {day}. "Sure" is a confidence of one half or more.', '',
+             '| held-out real plates, shrunk to a width of | plates | right |', '|---|---|---|']
+    for key, value in figures.items():
+        if key.startswith('validation_') and key.endswith('px_right'):
+            lines.append(f'| {key.split("_")[1][:-2]} px | {figures["validation_plates"]} '
+                         f'| {shown(value)} |')
+    lines += ['', '| set | plates | right | right in 3 | sure | right when sure |',
+              '|---|---|---|---|---|---|']
+    for name in (k[:-7] for k in figures if k.endswith('_plates') and k != 'validation_plates'):
+        columns = [shown(figures[f'{name}_{what}'])
+                   for what in ('plates', 'right', 'right_in_3', 'sure', 'right_when_sure')]
+        lines.append('| ' + ' | '.join([f'eval/{name}', *columns]) + ' |')
+    return '\n'.join(lines)
 
 
 def has_bfloat16():
@@ -494,7 +566,7 @@ def main():
     parser = argparse.ArgumentParser(prog='models.train_region',
                                      description=__doc__.split('\n')[0])
     parser.add_argument('verb', choices=('prepare', 'train', 'evaluate'))
-    parser.add_argument('--epochs', type=int, default=30)
+    parser.add_argument('--epochs', type=int, default=33)
     parser.add_argument('--batch', type=int, default=32)
     parser.add_argument('--rate', type=float, default=1e-3)
     parser.add_argument('--width', type=float, default=0.5)
@@ -507,6 +579,7 @@ def main():
                         help='bfloat16 arithmetic; default: where the processor has it')
     parser.add_argument('--model', default=str(HERE / 'region.onnx'), help='to evaluate')
     parser.add_argument('--resume', action='store_true')
+    parser.add_argument('--write', action='store_true', help='figures into models/region.md')
     parser.add_argument('--json', action='store_true')
     args = parser.parse_args()
     if args.verb == 'prepare':
