@@ -28,25 +28,21 @@ static char *build_tree_models(void)
 char *plated_recognition_directory(void)
 {
     const char *environment = g_getenv("PLATED_MODELS");
-    g_autofree char *beside = NULL;
+    g_autofree char *beside = build_tree_models();
+    g_autofree char *detector = beside ? g_build_filename(beside, "detector.onnx", NULL) : NULL;
 
     if (environment && *environment)
         return g_strdup(environment);
-    if (g_file_test(PLATED_MODELS_DIR "/detector.onnx", G_FILE_TEST_EXISTS))
-        return g_strdup(PLATED_MODELS_DIR);
-    beside = build_tree_models();
-    if (beside) {
-        g_autofree char *detector = g_build_filename(beside, "detector.onnx", NULL);
-
-        if (g_file_test(detector, G_FILE_TEST_EXISTS))
-            return g_steal_pointer(&beside);
-    }
+    if (detector && g_file_test(detector, G_FILE_TEST_EXISTS))
+        return g_steal_pointer(&beside);
     return g_strdup(PLATED_MODELS_DIR);
 }
 
 static char *model_path(const char *directory, const char *name)
 {
-    return *name ? g_canonicalize_filename(name, directory) : NULL;
+    if (!*name || g_path_is_absolute(name))
+        return *name ? g_strdup(name) : NULL;
+    return g_build_filename(directory, name, NULL);
 }
 
 static int load(PlatedRecognition *recognition, const PlatedConfig *config, const char *directory,
