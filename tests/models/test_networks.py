@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of models/networks.py and models/export.py: sizes, merging, export, NMS.
+"""Checks of the networks, their export, the engine's cases and the region training.
 
     /usr/bin/python3 tests/models/test_networks.py
 """
@@ -19,7 +19,7 @@ except ImportError as missing:
     print(f'skipped: {missing} (apt install python3-torch python3-onnx)')
     sys.exit(77)
 
-from models import export, fixtures, networks  # noqa: E402
+from models import export, fixtures, networks, train_region  # noqa: E402
 
 # Published: parameters (millions) and GFLOPs at 3x640x640 with 80 classes, or 224 with 1000.
 PUBLISHED = {'yolov5n': (1.87, 4.5, 640), 'yolov5m': (21.2, 49.0, 640),
@@ -179,6 +179,68 @@ class Export(unittest.TestCase):
                                      dynamic=True)
         dims = model.graph.input[0].type.tensor_type.shape.dim
         self.assertEqual([d.dim_param for d in dims], ['batch', '', 'height', 'width'])
+
+    def test_inner_size(self):
+        operators, model, _ = self.operators(small('resnet18', inner=32), opset=13)
+        self.assertEqual(operators.count('Resize'), 1)
+        self.assertEqual(model.graph.input[0].type.tensor_type.shape.dim[3].dim_value, 64)
+
+
+class Fixtures(unittest.TestCase):
+    def test_a_case(self):
+        with tempfile.TemporaryDirectory() as folder:
+            writer = fixtures.Writer(folder)
+            spec = {'name': 'yolov5n', 'nc': 2, 'ch': 1, 'width': 0.5, 'divisor': 4}
+            writer.case('one', spec, (64, 64), 'nms', 12)
+            files = sorted(p.name for p in pathlib.Path(folder, 'one').iterdir())
+            found = np.load(f'{folder}/one/output_detections.npy')
+            name, rtol, atol = pathlib.Path(folder, 'cases.txt').read_text().split()
+        self.assertEqual(files, ['input_images.npy', 'model.onnx', 'output_detections.npy'])
+        self.assertEqual(found.shape[1], 7)
+        self.assertGreater(len(found), 5)
+        self.assertEqual((name, rtol), ('one', '0.0001'))
+        self.assertLess(float(atol), 0.1)
+
+    def test_pruning_zeroes_what_it_says(self):
+        net = small('yolov7-tiny')
+        fixtures.prune(net, 1)
+        conv = net.stage5[1].chain[0].conv.weight
+        self.assertAlmostEqual(float((conv == 0).float().mean()), 0.4, places=2)
+        gains = torch.cat([m.weight for m in net.modules()
+                           if isinstance(m, torch.nn.BatchNorm2d)])
+        self.assertAlmostEqual(float((gains == 0).float().mean()), 1 / 3, delta=0.05)
+
+
+class Region(unittest.TestCase):
+    def test_regions(self):
+        regions = train_region.REGIONS
+        self.assertEqual((len(regions), len(set(regions))), (57, 57))
+        self.assertEqual([r for r in regions if r.startswith('CA')],
+                         ['CA-AB', 'CA-BC', 'CA-MB', 'CA-ON', 'CA-QC', 'CA-SK'])
+        self.assertEqual(train_region.region_index('us-pr'), train_region.NEGATIVE)
+        self.assertEqual(regions[train_region.region_index('us-dc')], 'US-DC')
+
+    def test_targets(self):
+        rows = train_region.targets([3, train_region.NEGATIVE], 0.05)
+        np.testing.assert_allclose(rows.sum(1).numpy(), 1, rtol=1e-5)
+        self.assertEqual(int(rows[0].argmax()), 3)
+        self.assertEqual(float(rows[1].max()), float(rows[1].min()))
+
+    def test_fit(self):
+        cut = np.full((50, 100), 200, np.uint8)
+        self.assertTrue((train_region.fit(cut, 64, 'stretch') == 200).all())
+        boxed = train_region.fit(cut, 64, 'zeros')
+        self.assertTrue((boxed[16:48] == 200).all())
+        self.assertEqual(int(boxed[:16].sum()) + int(boxed[48:].sum()), 0)
+
+    def test_augment_repeats_itself(self):
+        plate = (fixtures.picture(1, 128, 224, 1)[0, 0].numpy() * 255).astype(np.uint8)
+        first, again, other = (
+            train_region.augment(np.random.default_rng(seed), plate, 224, 'stretch')
+            for seed in (1, 1, 2))
+        self.assertEqual((first.shape, first.dtype), ((224, 224), np.uint8))
+        np.testing.assert_array_equal(first, again)
+        self.assertTrue((first != other).any())
 
 
 if __name__ == '__main__':
