@@ -21,6 +21,9 @@
 #define INSTANT_S 0.4f
 /* Growth of the width from the first to the last look that is a direction. */
 #define DIRECTION_GROWTH 1.12f
+/* Looks that it takes, and how steadily the width must go one way. */
+#define DIRECTION_LOOKS 6
+#define DIRECTION_TREND 0.4f
 
 /* ---- direction ----------------------------------------------------------- */
 
@@ -43,14 +46,28 @@ static float median3(const float *v)
     return fmaxf(fminf(v[0], v[1]), fminf(fmaxf(v[0], v[1]), v[2]));
 }
 
+/* Kendall's rank correlation of width and time, -1 to 1: boxes of distant plates
+ * jump, and a few of them must not make a direction. */
+static float rank_correlation(const float *v, size_t n)
+{
+    int concordant = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i + 1; j < n; j++)
+            concordant += (v[j] > v[i]) - (v[j] < v[i]);
+    return 2.0f * (float)concordant / ((float)n * (float)(n - 1));
+}
+
 LprDirection lpr_widths_direction(const LprWidths *widths)
 {
-    if (widths->n < 4)
+    if (widths->n < DIRECTION_LOOKS)
         return LPR_DIRECTION_UNKNOWN;
     float growth = median3(widths->log_width + widths->n - 3) - median3(widths->log_width);
-    if (growth > logf(DIRECTION_GROWTH))
+    float trend = rank_correlation(widths->log_width, widths->n);
+    if (growth > logf(DIRECTION_GROWTH) && trend > DIRECTION_TREND)
         return LPR_DIRECTION_APPROACHING;
-    return growth < -logf(DIRECTION_GROWTH) ? LPR_DIRECTION_LEAVING : LPR_DIRECTION_UNKNOWN;
+    if (growth < -logf(DIRECTION_GROWTH) && trend < -DIRECTION_TREND)
+        return LPR_DIRECTION_LEAVING;
+    return LPR_DIRECTION_UNKNOWN;
 }
 
 const char *lpr_direction_name(LprDirection direction)

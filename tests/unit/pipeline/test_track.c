@@ -40,6 +40,11 @@ static void test_direction(void)
     /* A single broken box at the end is no direction. */
     lpr_widths_add(&widths, 200);
     TEST_INT(lpr_widths_direction(&widths), LPR_DIRECTION_UNKNOWN);
+    /* Nor are a few at the beginning that jump about. */
+    widths = (LprWidths){0};
+    for (int i = 0; i < 24; i++)
+        lpr_widths_add(&widths, i < 4 ? 90 : 60 + (float)i);
+    TEST_INT(lpr_widths_direction(&widths), LPR_DIRECTION_UNKNOWN);
     TEST_TEXT(lpr_direction_name(LPR_DIRECTION_APPROACHING), "approaching");
     TEST_TEXT(lpr_direction_name((LprDirection)77), "unknown");
 }
