@@ -15,6 +15,7 @@ falls below tests/real/floors.json. --write puts the table between the markers o
 """
 import argparse
 import csv
+import hashlib
 import json
 import os
 import pathlib
@@ -149,7 +150,10 @@ def table(results):
             hits, asked = score.counts.get(share, (0, 0))
             cells.append(f'{100 * hits / asked:.1f} % ({hits}/{asked})' if asked else '')
         lines.append(f'| `{name}` | {pictures} | ' + ' | '.join(cells) + ' |')
-    return '\n'.join([*lines, '', f'Measured by `tests/real/photographs.py` at commit `{commit}`.'])
+    files = ', '.join(f'`{path.name}` {hashlib.sha256(path.read_bytes()).hexdigest()[:8]}'
+                      for path in sorted(MODELS.glob('*.onnx')))
+    return '\n'.join([*lines, '', f'Measured by `tests/real/photographs.py` at commit `{commit}` '
+                      f'with {files} (SHA-256).'])
 
 
 def write_between_markers(path, text):
