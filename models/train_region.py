@@ -41,7 +41,7 @@ MARGIN = 0.08           # the cut's margin on each side, docs/model-contract.md
 STAGES = ((0.0, 112), (0.4, 144))  # share of the training, pixels the network looks at
 DRAWN_STATE, DRAWN_PROVINCE = 40, 300
 LETTERED_STATE, LETTERED_PROVINCE = 20, 400
-EPOCH_STATE, EPOCH_PROVINCE = 14, 230  # of both kinds, of one region in an epoch
+EPOCH_STATE, EPOCH_PROVINCE = 56, 120  # of both kinds, of one region in an epoch
 # Other names under which a plate of the region is known, beside those of plates.py.
 ALSO = {'CA-BC': [('Beautiful British Columbia', ''), ('British Columbia', 'Beautiful')],
         'CA-MB': [('Friendly Manitoba', ''), ('Manitoba', '100 000 lakes')],
@@ -498,7 +498,7 @@ def measure_set(model, name):
     return {f'{name}_plates': len(rows), f'{name}_right': float(right.mean()),
             f'{name}_right_in_3': float((ranks[:, :3] == truth[:, None]).any(1).mean()),
             f'{name}_sure': float(sure.mean()),
-            f'{name}_right_when_sure': float(right[sure].mean()) if sure.any() else 0.0}
+            f'{name}_right_when_sure': float(right[sure].mean()) if sure.any() else None}
 
 
 def measure(path):
@@ -533,6 +533,8 @@ def evaluate(args):
 
 
 def shown(value):
+    if value is None:
+        return '–'
     return str(value) if isinstance(value, int) else f'{100 * value:.1f} %'
 
 
@@ -566,7 +568,7 @@ def main():
     parser = argparse.ArgumentParser(prog='models.train_region',
                                      description=__doc__.split('\n')[0])
     parser.add_argument('verb', choices=('prepare', 'train', 'evaluate'))
-    parser.add_argument('--epochs', type=int, default=33)
+    parser.add_argument('--epochs', type=int, default=40)
     parser.add_argument('--batch', type=int, default=32)
     parser.add_argument('--rate', type=float, default=1e-3)
     parser.add_argument('--width', type=float, default=0.5)
