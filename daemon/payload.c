@@ -139,7 +139,7 @@ char *plated_payload_passage(const LprPassage *passage, const PlatedPassageConte
     plated_json_bool(b, "corrected", passage->final && passage->corrected);
     plated_json_string(b, "access", NULL);
     plated_json_string(b, "snapshot", context->snapshot);
-    plated_json_real(b, "latency_ms", (passage->decided_us - passage->first_seen_us) / 1e3, 1);
+    plated_json_real(b, "latency_ms", (passage->decided_us - passage->legible_us) / 1e3, 1);
     plated_json_bool(b, "clock_synchronised", context->clock_synchronised);
     add_models(b, context->detector, context->reader, context->region);
     json_builder_end_object(b);

@@ -43,8 +43,16 @@ static void frame_unrefp(LprFrame **frame)
 static void on_passage(void *userdata, const LprPassage *passage)
 {
     PlatedWorker *worker = userdata;
+    LprPassage told = *passage;
+    bool live;
 
-    worker->callbacks.passage(worker->userdata, passage, worker->recognition->recognizer);
+    g_mutex_lock(&worker->lock);
+    live = worker->live;
+    g_mutex_unlock(&worker->lock);
+    /* The world has gone on while the frame was looked at; a clip has not. */
+    if (live)
+        told.decided_us = plated_system_monotonic_us();
+    worker->callbacks.passage(worker->userdata, &told, worker->recognition->recognizer);
 }
 
 /* The clock of a camera is the world's, that of a clip stands with its frames. */

@@ -212,7 +212,8 @@ typedef struct LprPassage {
     LprDirection direction;
     unsigned reads;                     /* readings that were voted */
     LprFrame *frame;                    /* the best one; borrowed, may be NULL */
-    int64_t decided_us;                 /* monotonic: when this was told; latency from first_seen */
+    int64_t legible_us;                 /* monotonic: the frame of the first of them */
+    int64_t decided_us;                 /* monotonic: the frame after which this was told */
 } LprPassage;
 
 typedef void (*LprPassageFunc)(void *userdata, const LprPassage *passage);

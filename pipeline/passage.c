@@ -181,6 +181,7 @@ static void tell(LprTracker *tracker, LprTrack *track, bool final)
         .plate = told_plate(track),
         .direction = lpr_widths_direction(&track->widths),
         .reads = track->vote.total,
+        .legible_us = track->legible_us,
         .frame = track->best_frame,
         .decided_us = tracker->now_us,
     };

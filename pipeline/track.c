@@ -142,10 +142,13 @@ void lpr_track_add(LprTrack *track, LprFrame *frame, const LprPlate *plate, size
     /* What was told is told: a parked car costs nothing more. */
     if (track->state == LPR_TRACK_CLOSED)
         return;
-    lpr_widths_add(&track->widths, plate->box.w);
     track_keep_best(track, frame, plate);
     if (plate->n_characters < min_characters)
         return;
+    /* Boxes of what cannot be read yet jump, and may be of something else. */
+    lpr_widths_add(&track->widths, plate->box.w);
+    if (track->vote.total == 0)
+        track->legible_us = time_us;
     lpr_vote_add(&track->vote, plate);
     lpr_vote_decide(&track->vote, &track->plate);
 }
@@ -164,6 +167,8 @@ void lpr_track_merge(LprTrack *track, LprTrack *later)
         lpr_widths_add(&track->widths, expf(later->widths.log_width[i]));
     if (later->best_frame)
         track_keep_best(track, later->best_frame, &later->best);
+    if (track->vote.total == 0)
+        track->legible_us = later->legible_us;
     lpr_vote_merge(&track->vote, &later->vote);
     lpr_vote_decide(&track->vote, &track->plate);
 }

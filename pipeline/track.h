@@ -28,6 +28,7 @@ typedef struct LprTrack {
     LprBox box;
     float velocity_x, velocity_y;           /* of the centre, px per second */
     int64_t first_us, last_us;
+    int64_t legible_us;                     /* of the first reading with a vote */
     int64_t first_realtime_us, last_realtime_us;
     LprVote vote;
     LprPlate plate;                         /* what the vote says */

@@ -14,7 +14,8 @@ static LprPassage passage(void)
 {
     LprPassage passage = {
         .id = "0b7c52a1-9c56-4f0e-8d54-2f6f1c6d7a10",
-        .first_seen_us = 1000000,
+        .first_seen_us = 600000,
+        .legible_us = 1000000,
         .last_seen_us = 3500000,
         .first_realtime_us = 1772366400123456,
         .last_realtime_us = 1772366402623000,
