@@ -38,7 +38,7 @@ typedef struct PlatedConfig {
     } recognition;
     struct {
         int64_t quiet_us, longest_us, rearm_us;
-        double provisional, final;
+        double provisional, final, region;
         int provisional_reads, min_characters;
     } passage;
     struct {

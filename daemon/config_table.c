@@ -79,6 +79,8 @@ const PlatedConfigEntry plated_config_table[] = {
     NUMBER(passage, final, final, real, 0.01, 1, "0.50",
            "A passage whose vote is below this at its end is not told at all, unless it was "
            "already told as provisional."),
+    NUMBER(passage, region, region, real, 0.01, 1, "0.50",
+           "Confidence from which a passage names the state or province; below it there is none."),
     NUMBER(passage, min_characters, min_characters, integer, 1, 16, "4",
            "Shorter readings are not plates."),
 

@@ -37,6 +37,7 @@ void plated_service_tracker_options(const PlatedConfig *config, LprTrackerOption
         .provisional = (float)config->passage.provisional,
         .provisional_reads = (unsigned)config->passage.provisional_reads,
         .final = (float)config->passage.final,
+        .region = (float)config->passage.region,
         .min_characters = (size_t)config->passage.min_characters,
     };
 }

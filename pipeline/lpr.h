@@ -227,6 +227,7 @@ typedef struct LprTrackerOptions {
     unsigned provisional_reads; /* readings it needs; 0: 2 */
     float final;                /* a passage below this at its end is not told; 0: 0.50 */
     size_t min_characters;      /* 0: 4 */
+    float region;               /* confidence from which the region is named; 0: 0.50 */
     void (*uuid)(void *userdata, char ret_id[LPR_UUID_BYTES]);  /* NULL: random, version 4 */
     void *uuid_userdata;
 } LprTrackerOptions;

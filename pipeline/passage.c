@@ -44,6 +44,7 @@ static void take_options(const LprTrackerOptions *from, LprTrackerOptions *to)
     to->provisional_reads = to->provisional_reads ? to->provisional_reads : 2;
     to->final = to->final > 0 ? to->final : 0.50f;
     to->min_characters = to->min_characters ? to->min_characters : 4;
+    to->region = to->region > 0 ? to->region : 0.50f;
 }
 
 int lpr_tracker_new(const LprTrackerOptions *options, LprPassageFunc passage, void *userdata,
@@ -151,9 +152,12 @@ static bool vote_suffices(const LprTracker *tracker, const LprTrack *track, floa
 }
 
 /* The characters' boxes are those of the best frame, where it was read alike. */
-static LprPlate told_plate(const LprTrack *track)
+static LprPlate told_plate(const LprTracker *tracker, const LprTrack *track)
 {
     LprPlate plate = track->plate;
+    /* A guess at a state is worse than none. */
+    if (plate.region.confidence < tracker->options.region)
+        plate.region = (LprRegion){0};
     plate.box = track->best.box;
     plate.detection = track->best.detection;
     for (size_t i = 0; i < plate.n_characters; i++)
@@ -178,7 +182,7 @@ static void tell(LprTracker *tracker, LprTrack *track, bool final)
         .last_seen_us = track->last_us,
         .first_realtime_us = track->first_realtime_us,
         .last_realtime_us = track->last_realtime_us,
-        .plate = told_plate(track),
+        .plate = told_plate(tracker, track),
         .direction = lpr_widths_direction(&track->widths),
         .reads = track->vote.total,
         .legible_us = track->legible_us,

@@ -389,9 +389,29 @@ static void test_uuid(void)
     TEST_TRUE(strcmp(a, b));
 }
 
+/* A state is named when the vote is sure of it, and left out otherwise. */
+static void test_region(void)
+{
+    static const struct {
+        float confidence;
+        const char *code;
+    } cases[] = {{0.9f, "US-CA"}, {0.2f, ""}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        World *world = world_new();
+        LprPlate plate = test_plate("ABC1234", 0.9f, 300, 100, 100, 50);
+        plate.region = (LprRegion){"US-CA", "California", cases[i].confidence};
+        for (int n = 0; n < 4; n++)
+            show(world, &plate, 1);
+        TEST_INT(world->n, 1);
+        TEST_TEXT(world->told[0].plate.region.code, cases[i].code);
+        world_free(world);
+    }
+}
+
 int main(void)
 {
     test_one_passage();
+    test_region();
     test_tick();
     test_flush();
     test_rearm();
