@@ -11,7 +11,6 @@ struct PlatedCamera {
     PlatedWorker *worker;
     PlatedCameraFunc state;
     void *userdata;
-    bool live;
     bool closed; /* main thread alone */
 };
 
@@ -31,7 +30,7 @@ static void on_frame(void *userdata, LprFrame *frame)
 {
     PlatedCamera *camera = userdata;
 
-    plated_worker_put(camera->worker, frame, !camera->live);
+    plated_worker_put(camera->worker, frame, !lpr_source_is_live(camera->source));
 }
 
 static gboolean pass_on_state(gpointer userdata)
@@ -87,7 +86,6 @@ int plated_camera_new(const PlatedConfig *config, PlatedWorker *worker, PlatedCa
         g_free(camera);
         return plated_config_blame(config, "camera", "source", r, error);
     }
-    camera->live = lpr_source_is_live(camera->source);
     *ret_camera = camera;
     return 0;
 }
@@ -99,7 +97,12 @@ int plated_camera_start(PlatedCamera *camera, NnError *error)
 
 bool plated_camera_is_live(const PlatedCamera *camera)
 {
-    return camera->live;
+    return lpr_source_is_live(camera->source);
+}
+
+bool plated_camera_is_still(const PlatedCamera *camera)
+{
+    return lpr_source_is_still(camera->source);
 }
 
 PlatedCamera *plated_camera_free(PlatedCamera *camera)

@@ -18,6 +18,7 @@ NN_MUST_CHECK int plated_camera_new(const PlatedConfig *config, PlatedWorker *wo
                                     PlatedCamera **ret_camera, NnError *error);
 NN_MUST_CHECK int plated_camera_start(PlatedCamera *camera, NnError *error);
 bool plated_camera_is_live(const PlatedCamera *camera);
+bool plated_camera_is_still(const PlatedCamera *camera);
 /* Stops; neither frames nor states come afterwards. NULL is fine. Returns NULL. */
 PlatedCamera *plated_camera_free(PlatedCamera *camera);
 

@@ -331,7 +331,8 @@ void plated_service_start_camera(PlatedService *service)
 
     service->camera_state = LPR_SOURCE_STARTING;
     service->camera_since_us = plated_system_monotonic_us();
-    plated_worker_set_live(service->worker, plated_camera_is_live(service->camera));
+    plated_worker_set_source(service->worker, plated_camera_is_live(service->camera),
+                             plated_camera_is_still(service->camera));
     if (plated_camera_start(service->camera, &error) < 0)
         on_camera(service, LPR_SOURCE_FAILED, error.message);
 }

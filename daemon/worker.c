@@ -23,7 +23,7 @@ struct PlatedWorker {
     GMutex lock; /* for the orders and the stats */
     PlatedRecognition *next_recognition;
     LprTrackerOptions next_tracker;
-    bool new_tracker, live, flush, cut;
+    bool new_tracker, live, still, flush, cut;
     PlatedWorkerStats stats;
 
     /* Of the thread. */
@@ -40,17 +40,27 @@ static void frame_unrefp(LprFrame **frame)
     lpr_frame_unref(*frame);
 }
 
+static bool is_live(PlatedWorker *worker)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&worker->lock);
+
+    return worker->live;
+}
+
+static bool is_still(PlatedWorker *worker)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&worker->lock);
+
+    return worker->still;
+}
+
 static void on_passage(void *userdata, const LprPassage *passage)
 {
     PlatedWorker *worker = userdata;
     LprPassage told = *passage;
-    bool live;
 
-    g_mutex_lock(&worker->lock);
-    live = worker->live;
-    g_mutex_unlock(&worker->lock);
     /* The world has gone on while the frame was looked at; a clip has not. */
-    if (live)
+    if (is_live(worker))
         told.decided_us = plated_system_monotonic_us();
     worker->callbacks.passage(worker->userdata, &told, worker->recognition->recognizer);
 }
@@ -69,13 +79,6 @@ static void flush(PlatedWorker *worker, bool live)
 
     clock_of(worker, live, &time_us, &realtime_us);
     lpr_tracker_flush(worker->tracker, time_us, realtime_us);
-}
-
-static bool is_live(PlatedWorker *worker)
-{
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&worker->lock);
-
-    return worker->live;
 }
 
 static void obey(PlatedWorker *worker)
@@ -144,7 +147,8 @@ static void look_at(PlatedWorker *worker, LprFrame *frame)
         complain(worker, error.message);
         return;
     }
-    r = lpr_tracker_update(worker->tracker, frame, plates, n);
+    r = is_still(worker) ? lpr_tracker_still(worker->tracker, frame, plates, n)
+                         : lpr_tracker_update(worker->tracker, frame, plates, n);
     if (r < 0)
         complain(worker, strerror(-r));
     count_frame(worker, frame);
@@ -239,11 +243,12 @@ void plated_worker_put(PlatedWorker *worker, LprFrame *frame, bool wait)
     lpr_mailbox_put(worker->mailbox, frame, wait);
 }
 
-void plated_worker_set_live(PlatedWorker *worker, bool live)
+void plated_worker_set_source(PlatedWorker *worker, bool live, bool still)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&worker->lock);
 
     worker->live = live;
+    worker->still = still;
 }
 
 void plated_worker_set_recognition(PlatedWorker *worker, PlatedRecognition *recognition)

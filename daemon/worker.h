@@ -40,8 +40,9 @@ void plated_worker_put(PlatedWorker *worker, LprFrame *frame, bool wait);
 
 /* The following are for the main thread. */
 
-/* Whether time passes without frames, as it does with a camera. */
-void plated_worker_set_live(PlatedWorker *worker, bool live);
+/* Whether time passes without frames, as it does with a camera, and whether each
+ * frame is a picture of its own. */
+void plated_worker_set_source(PlatedWorker *worker, bool live, bool still);
 /* Takes over `recognition`; the old one is freed after the frame in work. */
 void plated_worker_set_recognition(PlatedWorker *worker, PlatedRecognition *recognition);
 /* Goes on under new rules; running passages stay. */

@@ -123,6 +123,11 @@ bool lpr_source_is_live(const LprSource *source)
     return lpr_uri_is_live(source->kind);
 }
 
+bool lpr_source_is_still(const LprSource *source)
+{
+    return source->kind == LPR_URI_IMAGES;
+}
+
 bool lpr_source_stopping(LprSource *source)
 {
     pthread_mutex_lock(&source->lock);

@@ -96,6 +96,8 @@ void lpr_source_stop(LprSource *source);
 LprSource *lpr_source_free(LprSource *source);
 /* Whether frames come at the pace of the world, so that stale ones are dropped. */
 bool lpr_source_is_live(const LprSource *source);
+/* Whether each frame is a picture of its own: see lpr_tracker_still(). */
+bool lpr_source_is_still(const LprSource *source);
 
 /* Decodes one picture file, upright according to its EXIF orientation. -ENOENT,
  * -EBADMSG (not a picture, or broken), -ENOTSUP (no decoder). */
@@ -246,6 +248,10 @@ void lpr_tracker_configure(LprTracker *tracker, const LprTrackerOptions *options
  * the order of their time. -ENOMEM. */
 NN_MUST_CHECK int lpr_tracker_update(LprTracker *tracker, LprFrame *frame, const LprPlate *plates,
                                      size_t n);
+/* The same for a picture that has nothing to do with the one before: every plate
+ * that suffices for a final passage is one, told at once and not remembered. */
+NN_MUST_CHECK int lpr_tracker_still(LprTracker *tracker, LprFrame *frame, const LprPlate *plates,
+                                    size_t n);
 /* Lets time pass without a frame: ends passages whose quiet is over. */
 void lpr_tracker_tick(LprTracker *tracker, int64_t time_us, int64_t realtime_us);
 /* Ends all passages now: the source is over or the service stops. */

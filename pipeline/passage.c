@@ -365,6 +365,28 @@ int lpr_tracker_update(LprTracker *tracker, LprFrame *frame, const LprPlate *pla
     return r;
 }
 
+static int tell_still(LprTracker *tracker, LprFrame *frame, const LprPlate *plate)
+{
+    LprTrack *track = NULL;
+    int r = lpr_track_new(frame, &track);
+    if (r < 0)
+        return r;
+    lpr_track_add(track, frame, plate, tracker->options.min_characters);
+    if (track->vote.total > 0 && track->plate.confidence >= tracker->options.final)
+        tell(tracker, track, true);
+    lpr_track_free(track);
+    return 0;
+}
+
+int lpr_tracker_still(LprTracker *tracker, LprFrame *frame, const LprPlate *plates, size_t n)
+{
+    int r = 0;
+    set_time(tracker, lpr_frame_time_us(frame));
+    for (size_t i = 0; i < n && r >= 0; i++)
+        r = tell_still(tracker, frame, &plates[i]);
+    return r;
+}
+
 void lpr_tracker_tick(LprTracker *tracker, int64_t time_us, int64_t realtime_us)
 {
     set_time(tracker, time_us);

@@ -408,9 +408,30 @@ static void test_region(void)
     }
 }
 
+/* The same plate in two pictures is two passages; what is illegible is none. */
+static void test_still(void)
+{
+    World *world = world_new();
+    LprPlate plates[] = {test_plate("ABC1234", 0.9f, 300, 100, 100, 50),
+                         test_plate("", 0, 500, 100, 100, 50),
+                         test_plate("XYZ9876", 0.2f, 700, 100, 100, 50)};
+    for (int i = 0; i < 2; i++) {
+        LprFrame *frame = test_frame(4, 4, world->now_us, NULL);
+        TEST_INT(lpr_tracker_still(world->tracker, frame, plates, 3), 0);
+        lpr_frame_unref(frame);
+        world->now_us += FRAME_US;
+    }
+    TEST_INT(world->n, 2);
+    expect(world, 0, "id-1", true, "ABC1234");
+    expect(world, 1, "id-2", true, "ABC1234");
+    TEST_INT(world->told[0].reads, 1);
+    world_free(world);
+}
+
 int main(void)
 {
     test_one_passage();
+    test_still();
     test_region();
     test_tick();
     test_flush();
