@@ -70,12 +70,16 @@ def drawn():
 
 
 def sequence(folder, pictures, name):
-    """Pictures in this order, as the argument of images:."""
-    target = folder / name
-    target.mkdir()
-    for number, picture in enumerate(pictures):
-        (target / f'{number:04}.jpg').symlink_to(folder / f'{picture}.jpg')
-    return f'images:{target}/*.jpg'
+    """A clip of these pictures in this order, one a second, as a source."""
+    import cv2
+    frames = {picture: cv2.imread(str(folder / f'{picture}.jpg')) for picture in set(pictures)}
+    height, width = frames[pictures[0]].shape[:2]
+    clip = folder / f'{name}.avi'
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter_fourcc(*'MJPG'), 1, (width, height))
+    for picture in pictures:
+        writer.write(frames[picture])
+    writer.release()
+    return f'file:{clip}'
 
 
 class Mosquitto:
