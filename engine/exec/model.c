@@ -256,6 +256,9 @@ static int load(NnContext *context, const char *name, const char *directory, con
     r = compile(model, options ? options : &defaults, error);
     if (r < 0)
         return nn_error_prefix(error, r, "%s", name);
+    nn_log(context, NN_LOG_DEBUG, "%s: %zu steps, %.2f GFLOP, %.1f MiB of working memory", name,
+           model->n_steps, (double)model->flops / 1e9,
+           (double)model->plan.arena_bytes / (1 << 20));
     *ret_model = NN_TAKE(model);
     return 0;
 }

@@ -77,9 +77,6 @@ struct NnOp {
 /* NULL when there is none. */
 const NnOp *nn_op_find(const char *domain, const char *type);
 
-/* The list, for inspect and tests. Returns NULL past the end. */
-const NnOp *nn_op_at(size_t index);
-
 /* Activations that Conv and other producers apply themselves. */
 typedef enum NnActivationKind {
     NN_ACTIVATION_NONE,

@@ -12,11 +12,6 @@ static const NnOp *const ops[] = {
 };
 #undef NN_OP
 
-const NnOp *nn_op_at(size_t index)
-{
-    return index < NN_ARRAY_SIZE(ops) ? ops[index] : NULL;
-}
-
 const NnOp *nn_op_find(const char *domain, const char *type)
 {
     /* Both names stand for the standard's own operators. */
