@@ -66,6 +66,10 @@ directory = {MODELS}
 host = 127.0.0.1
 port = {port}
 
+# The classifier learnt from photographs and is never sure of a drawn plate: its best guess is shown.
+[passage]
+region = 0.01
+
 [outbox]
 file = {self.folder / 'outbox.db'}
 
