@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "graph/infer.h"
+
+static bool has_output(const NnNode *node)
+{
+    for (size_t i = 0; i < node->n_outputs; i++)
+        if (node->outputs[i] != NN_NO_VALUE)
+            return true;
+    return false;
+}
+
+static int resolve_node(NnNode *node, NnError *error)
+{
+    const NnOp *op = nn_op_find(node->domain, node->op_type);
+
+    if (!op)
+        return nn_error_set(error, -ENOTSUP, "operator %s%s%s is not known", node->domain,
+                            *node->domain ? "." : "", node->op_type);
+    if (node->opset < op->since)
+        return nn_error_set(error, -ENOTSUP, "supported from opset %d on", op->since);
+    if (node->n_inputs < op->min_inputs || node->n_inputs > op->max_inputs)
+        return nn_error_set(error, -EBADMSG, "it has %zu inputs, %zu to %zu were expected",
+                            node->n_inputs, op->min_inputs, op->max_inputs);
+    for (size_t i = 0; i < op->min_inputs; i++)
+        if (node->inputs[i] == NN_NO_VALUE)
+            return nn_error_set(error, -EBADMSG, "input %zu is missing", i);
+    if (node->n_outputs == 0 || node->n_outputs > op->max_outputs)
+        return nn_error_set(error, -EBADMSG, "it has %zu outputs, 1 to %zu were expected",
+                            node->n_outputs, op->max_outputs);
+    if (!has_output(node))
+        return nn_error_set(error, -EBADMSG, "none of its outputs has a name");
+    node->params = calloc(1, NN_MAX(op->params_bytes, 1));
+    if (!node->params)
+        return nn_error_set(error, -ENOMEM, "out of memory");
+    node->op = op;
+    return op->prepare ? op->prepare(node, node->params, error) : 0;
+}
+
+int nn_graph_resolve(NnGraph *graph, NnError *error)
+{
+    int r;
+
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        if (graph->nodes[i].op)
+            continue;
+        r = resolve_node(&graph->nodes[i], error);
+        if (r < 0)
+            return nn_node_error(&graph->nodes[i], r, error);
+    }
+    return 0;
+}
