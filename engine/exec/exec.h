@@ -29,7 +29,8 @@ typedef struct NnPlan {
     size_t scratch_offset;
 } NnPlan;
 
-struct NnModel {
+/* A graph compiled for fixed input shapes. Read-only; sessions share it. */
+typedef struct NnProgram {
     NnContext *context;
     NnGraph *graph;     /* after passes; owns constants and params */
     NnStep *steps;
@@ -38,6 +39,11 @@ struct NnModel {
     NnTensor *inputs;   /* descriptions */
     NnTensor *outputs;
     uint64_t flops;
+} NnProgram;
+
+struct NnModel {
+    NnContext *context;
+    NnProgram *program;
 };
 
 void nn_log(const NnContext *context, NnLogLevel level, const char *format, ...) NN_PRINTF(3, 4);
@@ -47,6 +53,17 @@ void nn_log(const NnContext *context, NnLogLevel level, const char *format, ...)
  * step needs. -E2BIG over the limit, -ENOMEM. */
 NN_MUST_CHECK int nn_plan_make(const NnGraph *graph, size_t scratch_bytes, NnPlan *ret_plan);
 void nn_plan_clear(NnPlan *plan);
+
+/* Gives each input of the graph the shape that the options state for it. -EINVAL:
+ * what they state does not fit the file, or leaves a dimension open. */
+NN_MUST_CHECK int nn_graph_bind(NnGraph *graph, const NnModelOptions *options, NnError *error);
+
+/* Compiles a graph whose input shapes are complete. Takes the graph over, on
+ * failure too. */
+NN_MUST_CHECK int nn_program_new(NnContext *context, NnGraph *graph, const NnModelOptions *options,
+                                 NnProgram **ret_program, NnError *error);
+NnProgram *nn_program_free(NnProgram *program);
+NN_DEFINE_CLEANUP(NnProgram, nn_program_free)
 
 /* The graph behind a model, for the tool and the tests. */
 const NnGraph *nn_model_graph(const NnModel *model);

@@ -4,7 +4,7 @@
 #include "exec/exec.h"
 
 struct NnSession {
-    const NnModel *model;
+    const NnProgram *program;
     uint8_t *arena;
     NnTensor *tensors;      /* of all values; data in the arena or a constant's */
     NnCall *calls;          /* of all steps */
@@ -16,35 +16,35 @@ NN_DEFINE_CLEANUP(NnSession, nn_session_free)
 
 static void place_tensors(NnSession *session)
 {
-    const NnGraph *graph = session->model->graph;
+    const NnGraph *graph = session->program->graph;
 
     for (size_t i = 0; i < graph->n_values; i++) {
         session->tensors[i] = graph->values[i].tensor;
-        if (session->model->plan.offset[i] != SIZE_MAX)
-            session->tensors[i].data = session->arena + session->model->plan.offset[i];
+        if (session->program->plan.offset[i] != SIZE_MAX)
+            session->tensors[i].data = session->arena + session->program->plan.offset[i];
     }
 }
 
 static void make_calls(NnSession *session)
 {
-    const NnModel *model = session->model;
+    const NnProgram *program = session->program;
     const NnTensor **in = session->in;
     NnTensor **out = session->out;
 
-    for (size_t i = 0; i < model->n_steps; i++) {
-        const NnNode *node = model->steps[i].node;
+    for (size_t i = 0; i < program->n_steps; i++) {
+        const NnNode *node = program->steps[i].node;
 
         session->calls[i] = (NnCall){
             .node = node,
             .params = node->params,
-            .state = model->steps[i].state,
+            .state = program->steps[i].state,
             .in = in,
             .n_in = node->n_inputs,
             .out = out,
             .n_out = node->n_outputs,
-            .scratch = session->arena + model->plan.scratch_offset,
-            .pool = model->context->pool,
-            .kernels = &model->context->kernels,
+            .scratch = session->arena + program->plan.scratch_offset,
+            .pool = program->context->pool,
+            .kernels = &program->context->kernels,
         };
         for (size_t j = 0; j < node->n_inputs; j++)
             *in++ = node->inputs[j] == NN_NO_VALUE ? NULL : &session->tensors[node->inputs[j]];
@@ -56,7 +56,8 @@ static void make_calls(NnSession *session)
 int nn_session_new(NnModel *model, NnSession **ret_session, NnError *error)
 {
     _cleanup_(nn_session_freep) NnSession *session = calloc(1, sizeof(*session));
-    const NnGraph *graph = model->graph;
+    const NnProgram *program = model->program;
+    const NnGraph *graph = program->graph;
     size_t n_in = 1, n_out = 1;
 
     if (!session)
@@ -65,17 +66,17 @@ int nn_session_new(NnModel *model, NnSession **ret_session, NnError *error)
         n_in += graph->nodes[i].n_inputs;
         n_out += graph->nodes[i].n_outputs;
     }
-    session->model = model;
-    session->arena = nn_aligned_alloc(model->plan.arena_bytes);
+    session->program = program;
+    session->arena = nn_aligned_alloc(program->plan.arena_bytes);
     session->tensors = calloc(NN_MAX(graph->n_values, 1), sizeof(session->tensors[0]));
-    session->calls = calloc(NN_MAX(model->n_steps, 1), sizeof(session->calls[0]));
+    session->calls = calloc(NN_MAX(program->n_steps, 1), sizeof(session->calls[0]));
     session->in = calloc(n_in, sizeof(session->in[0]));
     session->out = calloc(n_out, sizeof(session->out[0]));
     if (!session->arena || !session->tensors || !session->calls || !session->in || !session->out)
         return nn_error_set(error, -ENOMEM, "out of memory for %zu bytes",
-                            model->plan.arena_bytes);
+                            program->plan.arena_bytes);
     /* Touches the pages, so that the first run is as fast as the next. */
-    memset(session->arena, 0, model->plan.arena_bytes);
+    memset(session->arena, 0, program->plan.arena_bytes);
     place_tensors(session);
     make_calls(session);
     *ret_session = NN_TAKE(session);
@@ -97,19 +98,19 @@ NnSession *nn_session_free(NnSession *session)
 
 NnTensor *nn_session_input(NnSession *session, size_t index)
 {
-    return &session->tensors[session->model->graph->inputs[index]];
+    return &session->tensors[session->program->graph->inputs[index]];
 }
 
 const NnTensor *nn_session_output(const NnSession *session, size_t index)
 {
-    return &session->tensors[session->model->graph->outputs[index]];
+    return &session->tensors[session->program->graph->outputs[index]];
 }
 
 /* The true dims of outputs whose inputs' dims are known only now. They are at
  * most the planned ones, or the step is refused. */
 static int infer_again(NnSession *session, NnCall *call)
 {
-    const NnGraph *graph = session->model->graph;
+    const NnGraph *graph = session->program->graph;
     const NnNode *node = call->node;
     size_t planned, needed;
     int r;
@@ -119,7 +120,7 @@ static int infer_again(NnSession *session, NnCall *call)
         if (node->outputs[j] == NN_NO_VALUE)
             continue;
         session->tensors[node->outputs[j]].data =
-            session->arena + session->model->plan.offset[node->outputs[j]];
+            session->arena + session->program->plan.offset[node->outputs[j]];
         r = nn_tensor_bytes(&graph->values[node->outputs[j]].tensor, &planned);
         if (r >= 0)
             r = nn_tensor_bytes(&session->tensors[node->outputs[j]], &needed);
@@ -135,7 +136,7 @@ static int run_step(NnSession *session, size_t i, NnError *error)
     int r = 0;
 
     call->error = error;
-    if (session->model->steps[i].dynamic)
+    if (session->program->steps[i].dynamic)
         r = infer_again(session, call);
     if (r >= 0)
         r = call->node->op->run(call);
@@ -153,11 +154,11 @@ static uint64_t now_ns(void)
 int nn_session_run_observed(NnSession *session, NnObserveFunc observe, void *userdata,
                             NnError *error)
 {
-    const NnModel *model = session->model;
+    const NnProgram *program = session->program;
     int r = 0;
 
-    nn_pool_begin(model->context->pool);
-    for (size_t i = 0; i < model->n_steps && r >= 0; i++) {
+    nn_pool_begin(program->context->pool);
+    for (size_t i = 0; i < program->n_steps && r >= 0; i++) {
         uint64_t start = observe ? now_ns() : 0;
 
         r = run_step(session, i, error);
@@ -165,7 +166,7 @@ int nn_session_run_observed(NnSession *session, NnObserveFunc observe, void *use
             observe(userdata, session->calls[i].node, session->calls[i].in, session->calls[i].out,
                     now_ns() - start);
     }
-    nn_pool_end(model->context->pool);
+    nn_pool_end(program->context->pool);
     return r;
 }
 

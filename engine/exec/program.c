@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* From a graph with complete input shapes to a program: infer, passes, pack, plan. */
+
+#include "base/limits.h"
+#include "exec/exec.h"
+#include "passes/passes.h"
+
+typedef struct Pointers {
+    const NnTensor **in;
+    NnTensor **out;
+} Pointers;
+
+static void pointers_clear(Pointers *pointers)
+{
+    free(pointers->in);
+    free(pointers->out);
+}
+
+static NnCall step_call(const NnProgram *program, const NnNode *node, Pointers *pointers,
+                        NnError *error)
+{
+    NnValue *values = program->graph->values;
+
+    for (size_t i = 0; i < node->n_inputs; i++)
+        pointers->in[i] = node->inputs[i] == NN_NO_VALUE ? NULL : &values[node->inputs[i]].tensor;
+    for (size_t i = 0; i < node->n_outputs; i++)
+        pointers->out[i] = node->outputs[i] == NN_NO_VALUE ? NULL
+                                                           : &values[node->outputs[i]].tensor;
+    return (NnCall){
+        .node = node,
+        .params = node->params,
+        .in = pointers->in,
+        .n_in = node->n_inputs,
+        .out = pointers->out,
+        .n_out = node->n_outputs,
+        .pool = program->context->pool,
+        .kernels = &program->context->kernels,
+        .error = error,
+    };
+}
+
+static int make_step(NnProgram *program, const NnNode *node, Pointers *pointers,
+                     size_t *scratch_bytes, NnError *error)
+{
+    NnStep *step = &program->steps[program->n_steps++];
+    NnCall call = step_call(program, node, pointers, error);
+    int r;
+
+    step->node = node;
+    for (size_t i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i] != NN_NO_VALUE)
+            step->dynamic = step->dynamic || program->graph->values[node->inputs[i]].dynamic;
+    if (node->op->create) {
+        r = node->op->create(&call, &step->state);
+        if (r < 0)
+            return r;
+        call.state = step->state;
+    }
+    if (node->op->scratch)
+        *scratch_bytes = NN_MAX(*scratch_bytes, node->op->scratch(&call));
+    if (node->op->flops)
+        program->flops += node->op->flops(&call);
+    return 0;
+}
+
+static int make_steps(NnProgram *program, NnError *error)
+{
+    NnGraph *graph = program->graph;
+    _cleanup_(pointers_clear) Pointers pointers = { 0 };
+    size_t scratch_bytes = 0, n_in = 1, n_out = 1;
+    int r;
+
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        n_in = NN_MAX(n_in, graph->nodes[i].n_inputs);
+        n_out = NN_MAX(n_out, graph->nodes[i].n_outputs);
+    }
+    pointers.in = calloc(n_in, sizeof(pointers.in[0]));
+    pointers.out = calloc(n_out, sizeof(pointers.out[0]));
+    program->steps = calloc(NN_MAX(graph->n_nodes, 1), sizeof(program->steps[0]));
+    if (!pointers.in || !pointers.out || !program->steps)
+        return nn_error_set(error, -ENOMEM, "out of memory");
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        r = make_step(program, &graph->nodes[i], &pointers, &scratch_bytes, error);
+        if (r < 0)
+            return nn_node_error(&graph->nodes[i], r, error);
+    }
+    r = nn_plan_make(graph, scratch_bytes, &program->plan);
+    if (r == -E2BIG)
+        return nn_error_set(error, r, "running it would need more than %zu MiB",
+                            NN_LIMIT_ARENA_BYTES >> 20);
+    return r < 0 ? nn_error_set(error, r, "planning memory: %s", strerror(-r)) : 0;
+}
+
+/* Packed weights take the place of those in the graph. */
+static void drop_packed_constants(NnProgram *program)
+{
+    NnGraph *graph = program->graph;
+    _cleanup_free_ uint8_t *kept = calloc(NN_MAX(graph->n_values, 1), 1);
+
+    if (!kept)
+        return;
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        const NnNode *node = &graph->nodes[i];
+
+        for (size_t j = 0; j < node->n_inputs; j++)
+            if (node->inputs[j] != NN_NO_VALUE && !(j == 1 && program->steps[i].state))
+                kept[node->inputs[j]] = 1;
+    }
+    for (size_t i = 0; i < graph->n_outputs; i++)
+        kept[graph->outputs[i]] = 1;
+    for (size_t i = 0; i < graph->n_values; i++) {
+        NnValue *value = &graph->values[i];
+
+        if (!value->constant || !value->owned || kept[i])
+            continue;
+        free(value->tensor.data);
+        value->tensor.data = NULL;
+        value->owned = false;
+    }
+}
+
+static int describe(NnProgram *program, NnError *error)
+{
+    const NnGraph *graph = program->graph;
+
+    program->inputs = calloc(NN_MAX(graph->n_inputs, 1), sizeof(program->inputs[0]));
+    program->outputs = calloc(NN_MAX(graph->n_outputs, 1), sizeof(program->outputs[0]));
+    if (!program->inputs || !program->outputs)
+        return nn_error_set(error, -ENOMEM, "out of memory");
+    for (size_t i = 0; i < graph->n_inputs; i++)
+        program->inputs[i] = graph->values[graph->inputs[i]].tensor;
+    for (size_t i = 0; i < graph->n_outputs; i++) {
+        const NnValue *value = &graph->values[graph->outputs[i]];
+
+        program->outputs[i] = value->tensor;
+        program->outputs[i].data = NULL;
+        for (int d = 0; value->dynamic && d < value->tensor.rank; d++)
+            program->outputs[i].dims[d] = -1;
+    }
+    return 0;
+}
+
+static int compile(NnProgram *program, const NnModelOptions *options, NnError *error)
+{
+    int r;
+
+    r = nn_graph_resolve(program->graph, error);
+    if (r >= 0)
+        r = nn_graph_infer(program->graph, &program->context->kernels, error);
+    if (r >= 0 && !options->keep_graph)
+        r = nn_passes_run(program->graph, options->verify, error);
+    if (r >= 0)
+        r = make_steps(program, error);
+    if (r >= 0)
+        r = describe(program, error);
+    if (r >= 0 && !options->keep_graph)
+        drop_packed_constants(program);
+    return r;
+}
+
+int nn_program_new(NnContext *context, NnGraph *graph, const NnModelOptions *options,
+                   NnProgram **ret_program, NnError *error)
+{
+    _cleanup_(nn_program_freep) NnProgram *program = calloc(1, sizeof(*program));
+    int r;
+
+    if (!program) {
+        nn_graph_free(graph);
+        return nn_error_set(error, -ENOMEM, "out of memory");
+    }
+    program->context = context;
+    program->graph = graph;
+    r = compile(program, options, error);
+    if (r < 0)
+        return r;
+    *ret_program = NN_TAKE(program);
+    return 0;
+}
+
+NnProgram *nn_program_free(NnProgram *program)
+{
+    if (!program)
+        return NULL;
+    for (size_t i = 0; i < program->n_steps; i++)
+        if (program->steps[i].node->op->destroy)
+            program->steps[i].node->op->destroy(program->steps[i].state);
+    free(program->steps);
+    nn_plan_clear(&program->plan);
+    nn_graph_free(program->graph);
+    free(program->inputs);
+    free(program->outputs);
+    free(program);
+    return NULL;
+}
