@@ -19,6 +19,7 @@ struct NnContext {
 typedef struct NnStep {
     const NnNode *node;
     void *state;        /* packed weights */
+    size_t state_bytes;
     bool dynamic;       /* infers its dims again while running */
 } NnStep;
 

@@ -52,7 +52,7 @@ static int make_step(NnProgram *program, const NnNode *node, Pointers *pointers,
         if (node->inputs[i] != NN_NO_VALUE)
             step->dynamic = step->dynamic || program->graph->values[node->inputs[i]].dynamic;
     if (node->op->create) {
-        r = node->op->create(&call, &step->state);
+        r = node->op->create(&call, &step->state, &step->state_bytes);
         if (r < 0)
             return r;
         call.state = step->state;
@@ -183,8 +183,7 @@ NnProgram *nn_program_free(NnProgram *program)
     if (!program)
         return NULL;
     for (size_t i = 0; i < program->n_steps; i++)
-        if (program->steps[i].node->op->destroy)
-            program->steps[i].node->op->destroy(program->steps[i].state);
+        free(program->steps[i].state);
     free(program->steps);
     nn_plan_clear(&program->plan);
     nn_graph_free(program->graph);

@@ -84,11 +84,12 @@ static int evaluate(NnCall *call)
 {
     const NnOp *op = call->node->op;
     _cleanup_free_ void *scratch = NULL;
-    void *state = NULL;
+    _cleanup_free_ void *state = NULL;
+    size_t state_bytes;
     int r = 0;
 
     if (op->create) {
-        r = op->create(call, &state);
+        r = op->create(call, &state, &state_bytes);
         if (r < 0)
             return r;
         call->state = state;
@@ -101,11 +102,7 @@ static int evaluate(NnCall *call)
             r = nn_error_set(call->error, -ENOMEM, "out of memory for %zu bytes", bytes);
         call->scratch = scratch;
     }
-    if (r >= 0)
-        r = op->run(call);
-    if (op->destroy)
-        op->destroy(state);
-    return r;
+    return r < 0 ? r : op->run(call);
 }
 
 /* What a node's outputs are known to be while loading. */

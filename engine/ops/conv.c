@@ -33,8 +33,10 @@ typedef struct ConvShape {
     NnIm2col view;                      /* x is NULL */
 } ConvShape;
 
+/* What the weights behind it were packed for. */
 typedef struct ConvState {
-    float *packed;                      /* weights, group by group in panels of MR rows */
+    _Alignas(64) int64_t panel;         /* MR */
+    int64_t groups, group_out, k;
 } ConvState;
 
 static int read_spatial(const NnNode *node, const char *name, int spatial, int64_t low,
@@ -299,21 +301,22 @@ static void pack_weights(const ConvShape *s, const float *w, int mr, float *pack
                      packed + g * per_group);
 }
 
-static void conv_destroy(void *state)
+/* The weights of a state, group by group in panels of MR rows. */
+static const float *state_weights(const void *state)
 {
-    ConvState *st = state;
-
-    if (st)
-        free(st->packed);
-    free(st);
+    return (const float *)((const ConvState *)state + 1);
 }
 
-static int conv_create(const NnCall *call, void **ret_state)
+static size_t state_bytes(const ConvShape *s, int mr)
 {
+    return sizeof(ConvState) + (size_t)packed_floats(s, mr) * sizeof(float);
+}
+
+static int conv_create(const NnCall *call, void **ret_state, size_t *ret_bytes)
+{
+    int mr = call->kernels->f32_gemm.mr, r;
     ConvState *state;
     ConvShape s;
-    size_t bytes;
-    int r;
 
     r = conv_shape(call, &s);
     if (r < 0)
@@ -322,17 +325,32 @@ static int conv_create(const NnCall *call, void **ret_state)
         *ret_state = NULL;
         return 0;
     }
-    state = calloc(1, sizeof(*state));
+    state = nn_aligned_alloc(state_bytes(&s, mr));
     if (!state)
         return -ENOMEM;
-    bytes = (size_t)packed_floats(&s, call->kernels->f32_gemm.mr) * sizeof(float);
-    state->packed = nn_aligned_alloc(bytes);
-    if (!state->packed) {
-        free(state);
-        return -ENOMEM;
-    }
-    pack_weights(&s, call->in[1]->data, call->kernels->f32_gemm.mr, state->packed);
+    memset(state, 0, sizeof(*state));
+    state->panel = mr;
+    state->groups = s.groups;
+    state->group_out = s.group_out;
+    state->k = s.k;
+    pack_weights(&s, call->in[1]->data, mr, (float *)(state + 1));
     *ret_state = state;
+    *ret_bytes = state_bytes(&s, mr);
+    return 0;
+}
+
+static int conv_check_state(const NnCall *call, const void *state, size_t bytes)
+{
+    const ConvState *st = state;
+    int mr = call->kernels->f32_gemm.mr, r;
+    ConvShape s;
+
+    r = conv_shape(call, &s);
+    if (r < 0)
+        return r;
+    if (s.depthwise || bytes != state_bytes(&s, mr) || st->panel != mr ||
+        st->groups != s.groups || st->group_out != s.group_out || st->k != s.k)
+        return nn_error_set(call->error, -EBADMSG, "its weights were packed for another shape");
     return 0;
 }
 
@@ -358,7 +376,7 @@ static size_t conv_scratch(const NnCall *call)
     if (conv_shape(call, &s) < 0 || s.depthwise)
         return 0;
     bytes = b_block_bytes(&s, call->kernels->f32_gemm.nr) * nn_pool_threads(call->pool);
-    if (!call->in[1]->data)
+    if (!call->state)
         bytes += (size_t)packed_floats(&s, call->kernels->f32_gemm.mr) * sizeof(float);
     return bytes;
 }
@@ -493,7 +511,6 @@ static void depthwise_tile(void *argument, size_t index, unsigned worker)
 
 static int conv_run(const NnCall *call)
 {
-    const ConvState *state = call->state;
     ConvRun run = { .call = call, .params = call->params, .gemm = call->kernels->f32_gemm };
     unsigned threads = nn_pool_threads(call->pool);
     int r;
@@ -513,8 +530,8 @@ static int conv_run(const NnCall *call)
     run.b_blocks = call->scratch;
     run.b_bytes = b_block_bytes(&run.s, run.gemm.nr);
     run.k_block = k_block(&run.s);
-    if (state) {
-        run.weights = state->packed;
+    if (call->state) {
+        run.weights = state_weights(call->state);
     } else {
         float *packed = (float *)(run.b_blocks + run.b_bytes * threads);
 
@@ -548,7 +565,7 @@ const NnOp nn_op_conv = {
     .prepare = conv_prepare,
     .infer = conv_infer,
     .create = conv_create,
-    .destroy = conv_destroy,
+    .check_state = conv_check_state,
     .scratch = conv_scratch,
     .run = conv_run,
     .flops = conv_flops,

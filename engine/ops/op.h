@@ -59,9 +59,15 @@ struct NnOp {
 
     /* Optional. Packs constant input 1, the weights, once, at load: with a state
      * that is not NULL its data is dropped, and run must not read it. A NULL state
-     * says that nothing was packed. */
-    int (*create)(const NnCall *call, void **ret_state);
-    void (*destroy)(void *state);
+     * says that nothing was packed. The state is one block from nn_aligned_alloc()
+     * without pointers: a compiled file may hold it, and then it is used where the
+     * file is mapped. */
+    int (*create)(const NnCall *call, void **ret_state, size_t *ret_bytes);
+
+    /* With create. -EBADMSG when a block from a compiled file, 64-byte aligned, is
+     * not of the kind and size that create makes for these dims, params and kernels.
+     * Run relies on those alone: what the block says of itself is read here only. */
+    int (*check_state)(const NnCall *call, const void *state, size_t bytes);
 
     /* Optional. Bytes of scratch for these dims, for all threads together. */
     size_t (*scratch)(const NnCall *call);

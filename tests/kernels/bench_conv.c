@@ -76,11 +76,12 @@ static double bench_layer(const Layer *l, const NnKernels *kernels, double secon
     NnCall call = { .params = &p, .in = in, .n_in = 3, .out = out, .n_out = 1, .kernels = kernels };
     double best = 0;
     void *state;
+    size_t state_bytes;
 
     x.data = filled(nn_tensor_elements(&x));
     w.data = filled(nn_tensor_elements(&w));
     b.data = filled(nn_tensor_elements(&b));
-    if (nn_op_conv.infer(&call) < 0 || nn_op_conv.create(&call, &state) < 0)
+    if (nn_op_conv.infer(&call) < 0 || nn_op_conv.create(&call, &state, &state_bytes) < 0)
         return 0;
     y.data = filled(nn_tensor_elements(&y));
     call.state = state;
@@ -101,7 +102,7 @@ static double bench_layer(const Layer *l, const NnKernels *kernels, double secon
             MARK_STOP();
         best = NN_MAX(best, 1e-9 * (double)(nn_op_conv.flops(&call) * n) / spent);
     }
-    nn_op_conv.destroy(state);
+    free(state);
     free(x.data);
     free(w.data);
     free(b.data);
