@@ -83,6 +83,9 @@ struct NnOp {
 /* NULL when there is none. */
 const NnOp *nn_op_find(const char *domain, const char *type);
 
+/* Operator number `index` of those built in, NULL past the last. */
+const NnOp *nn_op_at(size_t index);
+
 /* Activations that Conv and other producers apply themselves. */
 typedef enum NnActivationKind {
     NN_ACTIVATION_NONE,

@@ -22,3 +22,8 @@ const NnOp *nn_op_find(const char *domain, const char *type)
             return ops[i];
     return NULL;
 }
+
+const NnOp *nn_op_at(size_t index)
+{
+    return index < NN_ARRAY_SIZE(ops) ? ops[index] : NULL;
+}

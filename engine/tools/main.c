@@ -6,7 +6,7 @@
 #include "version.h"
 
 static const char usage[] =
-    "Usage: plated-nn COMMAND MODEL [OPTIONS]\n"
+    "Usage: plated-nn COMMAND [MODEL] [OPTIONS]\n"
     "\n"
     "  inspect MODEL   operators, shapes, parameters, FLOPs, zeros by layer\n"
     "  run MODEL       runs once: --input NAME=FILE.npy … --output-dir DIR\n"
@@ -14,6 +14,7 @@ static const char usage[] =
     "                  [--rtol R] [--atol A]\n"
     "  bench MODEL     load time, time and memory of an inference\n"
     "  profile MODEL   time of each operator\n"
+    "  ops             the operators the engine has: domain, type, first opset, flags\n"
     "\n"
     "  --shape NAME=1x3x640x640   shape of an input that the file leaves open\n"
     "  --threads N                default: one for each processor\n"
@@ -116,9 +117,10 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(const Options *options);
+        int n_arguments;
     } commands[] = {
-        { "inspect", cmd_inspect }, { "run", cmd_run },         { "verify", cmd_verify },
-        { "bench", cmd_bench },     { "profile", cmd_profile },
+        { "inspect", cmd_inspect, 1 }, { "run", cmd_run, 1 },         { "verify", cmd_verify, 1 },
+        { "bench", cmd_bench, 1 },     { "profile", cmd_profile, 1 }, { "ops", cmd_ops, 0 },
     };
     Options options = { .iterations = 50, .warmup = 5, .rtol = 1e-4, .atol = 1e-5 };
     int r;
@@ -128,14 +130,19 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     if (r < 0)
         return EXIT_FAILURE;
-    if (argc - optind != 2) {
+    if (optind == argc) {
         fputs(usage, stderr);
         return EXIT_FAILURE;
     }
-    options.model = argv[optind + 1];
-    for (size_t i = 0; i < NN_ARRAY_SIZE(commands); i++)
-        if (strcmp(commands[i].name, argv[optind]) == 0)
+    options.model = optind + 1 < argc ? argv[optind + 1] : NULL;
+    for (size_t i = 0; i < NN_ARRAY_SIZE(commands); i++) {
+        if (strcmp(commands[i].name, argv[optind]) != 0)
+            continue;
+        if (argc - optind - 1 == commands[i].n_arguments)
             return commands[i].run(&options) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        fputs(usage, stderr);
+        return EXIT_FAILURE;
+    }
     fprintf(stderr, "plated-nn: '%s' is no command, see plated-nn --help\n", argv[optind]);
     return EXIT_FAILURE;
 }

@@ -36,6 +36,7 @@ int cmd_run(const Options *options);
 int cmd_bench(const Options *options);
 int cmd_profile(const Options *options);
 int cmd_verify(const Options *options);
+int cmd_ops(const Options *options);
 
 /* A model with one session, as the commands need it. */
 typedef struct Loaded {
