@@ -35,7 +35,8 @@ def i64(*values):
 
 class Case(unittest.TestCase):
     def command(self, verb, op, inputs, opset, outputs, threads, attributes, folder):
-        """The finished process. `inputs`: arrays; those in a tuple are constants, None is absent."""
+        """The finished process. `inputs`: arrays; those in a tuple are constants, None is absent,
+        as it is among `outputs`."""
         names, graph_inputs, constants, arguments = [], [], [], []
         for i, given in enumerate(inputs):
             names.append(f'in{i}' if given is not None else '')
@@ -46,15 +47,16 @@ class Case(unittest.TestCase):
                                                                   given.shape))
                 np.save(folder / f'in{i}.npy', np.asarray(given, order='C'))
                 arguments += ['--input', f'in{i}={folder}/in{i}.npy']
-        node = helper.make_node(op, names, [f'out{i}' for i in range(len(outputs))], **attributes)
-        infos = [helper.make_tensor_value_info(f'out{i}', TYPES[o.dtype], None)
-                 for i, o in enumerate(outputs)]
+        expected = {f'out{i}': o for i, o in enumerate(outputs) if o is not None}
+        node = helper.make_node(op, names, [f'out{i}' if f'out{i}' in expected else ''
+                                            for i in range(len(outputs))], **attributes)
+        infos = [helper.make_tensor_value_info(n, TYPES[o.dtype], None) for n, o in expected.items()]
         model = helper.make_model(helper.make_graph([node], 'case', graph_inputs, infos, constants),
                                   opset_imports=[helper.make_opsetid('', opset)], ir_version=7)
         (folder / 'model.onnx').write_bytes(model.SerializeToString())
-        for i, expected in enumerate(outputs):
-            np.save(folder / f'out{i}.npy', np.asarray(expected, order='C'))
-            arguments += ['--expect', f'out{i}={folder}/out{i}.npy']
+        for name, array in expected.items():
+            np.save(folder / f'{name}.npy', np.asarray(array, order='C'))
+            arguments += ['--expect', f'{name}={folder}/{name}.npy']
         return subprocess.run([NN, verb, folder / 'model.onnx', '--rtol', '1e-5', '--atol', '1e-5',
                                '--threads', str(threads), *arguments],
                               capture_output=True, text=True, timeout=120)
