@@ -13,20 +13,23 @@ void nn_attribute_clear(NnAttribute *attribute)
         free(attribute->strings[i]);
     free(attribute->strings);
     free(attribute->tensor.data);
+    nn_graph_free(attribute->graph);
     *attribute = (NnAttribute){ 0 };
 }
 
-static void node_clear(NnNode *node)
+void nn_node_clear(NnNode *node)
 {
     free(node->name);
     free(node->op_type);
     free(node->domain);
-    for (size_t i = 0; i < node->n_attributes; i++)
+    for (size_t i = 0; !node->borrowed && i < node->n_attributes; i++)
         nn_attribute_clear(&node->attributes[i]);
-    free(node->attributes);
+    if (!node->borrowed)
+        free(node->attributes);
     free(node->inputs);
     free(node->outputs);
     free(node->params);
+    *node = (NnNode){ 0 };
 }
 
 static void value_clear(NnValue *value)
@@ -51,7 +54,9 @@ NnGraph *nn_graph_free(NnGraph *graph)
     if (!graph)
         return NULL;
     for (size_t i = 0; i < graph->n_nodes; i++)
-        node_clear(&graph->nodes[i]);
+        nn_node_clear(&graph->nodes[i]);
+    for (size_t i = 0; i < graph->n_spent; i++)
+        nn_node_clear(&graph->spent[i]);
     for (size_t i = 0; i < graph->n_values; i++)
         value_clear(&graph->values[i]);
     for (size_t i = 0; i < graph->n_metadata; i++) {
@@ -64,6 +69,8 @@ NnGraph *nn_graph_free(NnGraph *graph)
     free(graph->inputs);
     free(graph->outputs);
     free(graph->metadata);
+    free(graph->captures);
+    free(graph->spent);
     free(graph);
     return NULL;
 }
@@ -113,6 +120,36 @@ int nn_graph_add_node(NnGraph *graph, NnNode **ret_node)
         return r;
     graph->nodes[graph->n_nodes] = (NnNode){ 0 };
     *ret_node = &graph->nodes[graph->n_nodes++];
+    return 0;
+}
+
+int nn_graph_take_node(NnGraph *graph, NnNode *node)
+{
+    NnNode *place;
+    int r;
+
+    r = nn_graph_add_node(graph, &place);
+    if (r < 0) {
+        nn_node_clear(node);
+        return r;
+    }
+    *place = *node;
+    *node = (NnNode){ 0 };
+    return 0;
+}
+
+int nn_graph_take_spent(NnGraph *graph, NnNode *node)
+{
+    int r;
+
+    r = grow((void **)&graph->spent, graph->n_spent, &graph->spent_capacity,
+             sizeof(graph->spent[0]), NN_LIMIT_NODES);
+    if (r < 0) {
+        nn_node_clear(node);
+        return r;
+    }
+    graph->spent[graph->n_spent++] = *node;
+    *node = (NnNode){ 0 };
     return 0;
 }
 
@@ -167,7 +204,7 @@ void nn_graph_compact(NnGraph *graph)
     }
     for (size_t i = 0; i < graph->n_nodes; i++) {
         if (graph->nodes[i].removed)
-            node_clear(&graph->nodes[i]);
+            nn_node_clear(&graph->nodes[i]);
         else
             graph->nodes[kept++] = graph->nodes[i];
     }

@@ -21,6 +21,7 @@ typedef enum NnAttributeType {
     NN_ATTRIBUTE_INTS,
     NN_ATTRIBUTE_FLOATS,
     NN_ATTRIBUTE_STRINGS,
+    NN_ATTRIBUTE_GRAPH,
 } NnAttributeType;
 
 typedef struct NnAttribute {
@@ -34,6 +35,7 @@ typedef struct NnAttribute {
     float *floats;
     char **strings;
     NnTensor tensor;    /* data owned */
+    NnGraph *graph;     /* a body; see NnCapture */
 } NnAttribute;
 
 typedef struct NnValue {
@@ -61,8 +63,16 @@ typedef struct NnNode {
     size_t n_outputs;
     const NnOp *op;     /* NULL until resolved */
     void *params;       /* op->params_bytes, filled by op->prepare */
+    bool borrowed;      /* the attributes belong to a body that the graph keeps */
     bool removed;       /* by a pass; swept by nn_graph_compact() */
 } NnNode;
+
+/* A body reads a value of the graph around it: the node that holds the body has
+ * that value as one more input, behind those of its operator. */
+typedef struct NnCapture {
+    NnValueId inner;    /* in the body */
+    size_t input;       /* of the node */
+} NnCapture;
 
 typedef struct NnMetadata {
     char *key;
@@ -81,6 +91,10 @@ struct NnGraph {
     size_t n_outputs;
     NnMetadata *metadata;
     size_t n_metadata;
+    NnCapture *captures;    /* of a body */
+    size_t n_captures;
+    NnNode *spent;          /* whose bodies stand in their place, and own the constants there */
+    size_t n_spent, spent_capacity;
 };
 
 NN_MUST_CHECK int nn_graph_new(NnGraph **ret_graph);
@@ -90,6 +104,13 @@ NN_DEFINE_CLEANUP(NnGraph, nn_graph_free)
 /* Appends. `name` is copied; pointers into values and nodes become stale. */
 NN_MUST_CHECK int nn_graph_add_value(NnGraph *graph, const char *name, NnValueId *ret_id);
 NN_MUST_CHECK int nn_graph_add_node(NnGraph *graph, NnNode **ret_node);
+
+/* Appends a node and takes over what it owns, whatever becomes of it: on failure
+ * it is cleared. */
+NN_MUST_CHECK int nn_graph_take_node(NnGraph *graph, NnNode *node);
+
+/* Keeps a node that its body has replaced. Takes over as above. */
+NN_MUST_CHECK int nn_graph_take_spent(NnGraph *graph, NnNode *node);
 
 /* Makes a value constant. Takes `data` (malloc'd) over on success. */
 void nn_value_set_constant(NnValue *value, const NnTensor *tensor, bool owned);
@@ -117,8 +138,9 @@ void nn_graph_index_clear(NnGraphIndex *index);
 /* All readers of a value v, graph outputs too, read map[v]. */
 void nn_graph_apply_map(NnGraph *graph, const NnValueId *map);
 
-/* Frees what an attribute owns. */
+/* Frees what an attribute or a node owns. */
 void nn_attribute_clear(NnAttribute *attribute);
+void nn_node_clear(NnNode *node);
 
 /* NULL when the node has none of that name. */
 const NnAttribute *nn_node_attribute(const NnNode *node, const char *name);

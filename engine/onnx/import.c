@@ -6,14 +6,20 @@
 #include "onnx/names.h"
 #include "onnx/tensor.h"
 
+/* One graph in hand: the file's own, or a body within it. */
 typedef struct Import {
-    Onnx__Model *proto;
+    const Onnx__Model *proto;
+    const Onnx__Graph *graph_proto;
+    ProtobufCAllocator *allocator;
     const char *directory;
     NnGraph *graph;
     NnNames names;
     int opset;
+    int depth;          /* 0: the file's own */
     NnError *error;
 } Import;
+
+static int import_node(Import *import, const Onnx__Node *proto);
 
 /* What unpacking may allocate: honest files need a small multiple of their size. */
 typedef struct Budget {
@@ -150,7 +156,7 @@ static int import_type(Import *import, const Onnx__ValueInfo *info, NnTensor *re
 
 static int import_inputs(Import *import)
 {
-    const Onnx__Graph *proto = import->proto->graph;
+    const Onnx__Graph *proto = import->graph_proto;
     NnGraph *graph = import->graph;
     NnValueId id;
     int r;
@@ -171,7 +177,8 @@ static int import_inputs(Import *import)
             continue;
         if (graph->values[id].input)
             return nn_error_set(import->error, -EBADMSG, "input '%s' stands there twice", name);
-        r = import_type(import, proto->input[i], &graph->values[id].tensor);
+        /* What goes into a body is known from where it is used. */
+        r = import->depth ? 0 : import_type(import, proto->input[i], &graph->values[id].tensor);
         if (r < 0)
             return r;
         graph->values[id].input = true;
@@ -182,7 +189,7 @@ static int import_inputs(Import *import)
 
 static int import_outputs(Import *import)
 {
-    const Onnx__Graph *proto = import->proto->graph;
+    const Onnx__Graph *proto = import->graph_proto;
     NnGraph *graph = import->graph;
 
     if (proto->n_output == 0)
@@ -194,6 +201,13 @@ static int import_outputs(Import *import)
         const char *name = or_empty(proto->output[i]->name);
         NnValueId id = nn_names_find(&import->names, name);
 
+        /* A body may give back a value of the graph around it. */
+        if (id == NN_NO_VALUE && import->depth) {
+            int r = nn_names_get(&import->names, name, &id);
+
+            if (r < 0)
+                return out_of_memory(r, import->error);
+        }
         if (id == NN_NO_VALUE)
             return nn_error_set(import->error, -EBADMSG,
                                 "output '%s' of the graph is made by no node", name);
@@ -244,11 +258,92 @@ static int attribute_type(const Onnx__Attribute *proto)
         return STRING;
     if (proto->t)
         return TENSOR;
+    if (proto->has_g)
+        return GRAPH;
     if (proto->n_floats)
         return FLOATS;
     if (proto->n_strings)
         return STRINGS;
     return INTS;
+}
+
+/* A name that no earlier node, input or initialiser of the body makes is one of
+ * the graph around it. */
+static int find_captures(NnGraph *graph)
+{
+    _cleanup_free_ uint8_t *made = calloc(NN_MAX(graph->n_values, 1), 1);
+
+    graph->captures = calloc(NN_MAX(graph->n_values, 1), sizeof(graph->captures[0]));
+    if (!made || !graph->captures)
+        return -ENOMEM;
+    for (size_t i = 0; i < graph->n_values; i++)
+        made[i] = graph->values[i].input || graph->values[i].constant;
+    for (size_t i = 0; i <= graph->n_nodes; i++) {
+        const NnNode *node = i < graph->n_nodes ? &graph->nodes[i] : NULL;
+        const NnValueId *reads = node ? node->inputs : graph->outputs;
+        size_t n = node ? node->n_inputs : graph->n_outputs;
+
+        for (size_t j = 0; j < n; j++) {
+            if (reads[j] == NN_NO_VALUE || made[reads[j]])
+                continue;
+            graph->captures[graph->n_captures++] = (NnCapture){ .inner = reads[j] };
+            graph->values[reads[j]].input = true;
+            made[reads[j]] = 1;
+        }
+        for (size_t j = 0; node && j < node->n_outputs; j++)
+            if (node->outputs[j] != NN_NO_VALUE)
+                made[node->outputs[j]] = 1;
+    }
+    return 0;
+}
+
+static int import_parts(Import *import)
+{
+    const Onnx__Graph *proto = import->graph_proto;
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < proto->n_initializer; i++)
+        r = import_initializer(import, proto->initializer[i]);
+    if (r >= 0)
+        r = import_inputs(import);
+    for (size_t i = 0; r >= 0 && i < proto->n_node; i++)
+        r = import_node(import, proto->node[i]);
+    return r < 0 ? r : import_outputs(import);
+}
+
+static int import_body(Import *outer, const ProtobufCBinaryData *bytes, NnGraph **ret_graph)
+{
+    _cleanup_(nn_graph_freep) NnGraph *graph = NULL;
+    Import import = *outer;
+    Onnx__Graph *proto;
+    int r;
+
+    if (outer->depth == NN_LIMIT_BODY_DEPTH)
+        return nn_error_set(outer->error, -E2BIG, "graphs stand more than %d deep in each other",
+                            NN_LIMIT_BODY_DEPTH);
+    proto = onnx__graph__unpack(outer->allocator, bytes->len, bytes->data);
+    if (!proto)
+        return nn_error_set(outer->error, -EBADMSG, "it holds no graph, or is cut short");
+    r = nn_graph_new(&graph);
+    if (r >= 0) {
+        import.graph_proto = proto;
+        import.depth++;
+        import.graph = graph;
+        import.names = (NnNames){ .graph = graph };
+        r = import_parts(&import);
+        nn_names_clear(&import.names);
+        if (r >= 0 && find_captures(graph) < 0)
+            r = out_of_memory(-ENOMEM, outer->error);
+        if (r >= 0)
+            r = nn_graph_verify(graph, outer->error);
+    } else {
+        out_of_memory(r, outer->error);
+    }
+    onnx__graph__free_unpacked(proto, outer->allocator);
+    if (r < 0)
+        return r;
+    *ret_graph = NN_TAKE(graph);
+    return 0;
 }
 
 static int import_attribute(Import *import, const Onnx__Attribute *proto, NnAttribute *attribute)
@@ -279,6 +374,10 @@ static int import_attribute(Import *import, const Onnx__Attribute *proto, NnAttr
             return nn_error_set(import->error, -EBADMSG, "attribute '%s' holds no tensor", name);
         r = nn_onnx_tensor(proto->t, import->directory, &attribute->tensor, import->error);
         return r < 0 ? nn_error_prefix(import->error, r, "attribute '%s'", name) : 0;
+    case 5:
+        attribute->type = NN_ATTRIBUTE_GRAPH;
+        r = import_body(import, &proto->g, &attribute->graph);
+        return r < 0 ? nn_error_prefix(import->error, r, "attribute '%s'", name) : 0;
     case 6:
         attribute->type = NN_ATTRIBUTE_FLOATS;
         attribute->n = proto->n_floats;
@@ -301,7 +400,7 @@ static int import_attribute(Import *import, const Onnx__Attribute *proto, NnAttr
         break;
     default:
         return nn_error_set(import->error, -ENOTSUP,
-                            "attribute '%s' has type %d (a subgraph or a list of tensors), "
+                            "attribute '%s' has type %d (a list of tensors or graphs), "
                             "which is not supported",
                             name, proto->type);
     }
@@ -352,6 +451,34 @@ static int import_values(Import *import, char *const *names, size_t n, NnValueId
     return 0;
 }
 
+/* What the bodies of a node read of this graph become inputs of the node. */
+static int import_captures(Import *import, NnNode *node)
+{
+    for (size_t i = 0; i < node->n_attributes; i++) {
+        NnGraph *body = node->attributes[i].graph;
+        NnValueId *more;
+
+        if (!body || body->n_captures == 0)
+            continue;
+        if (node->n_inputs + body->n_captures > NN_LIMIT_NODE_INPUTS)
+            return nn_error_set(import->error, -E2BIG, "more than %d inputs or outputs",
+                                NN_LIMIT_NODE_INPUTS);
+        more = reallocarray(node->inputs, node->n_inputs + body->n_captures, sizeof(more[0]));
+        if (!more)
+            return out_of_memory(-ENOMEM, import->error);
+        node->inputs = more;
+        for (size_t j = 0; j < body->n_captures; j++) {
+            const char *name = body->values[body->captures[j].inner].name;
+            int r = nn_names_get(&import->names, name, &more[node->n_inputs]);
+
+            if (r < 0)
+                return out_of_memory(r, import->error);
+            body->captures[j].input = node->n_inputs++;
+        }
+    }
+    return 0;
+}
+
 static int import_node(Import *import, const Onnx__Node *proto)
 {
     const char *name = or_empty(proto->name);
@@ -376,6 +503,8 @@ static int import_node(Import *import, const Onnx__Node *proto)
         node->n_inputs = proto->n_input;
         r = import_values(import, proto->output, proto->n_output, &node->outputs);
     }
+    if (r >= 0)
+        r = import_captures(import, node);
     if (r < 0)
         return nn_error_prefix(import->error, r, "node '%s' (%s)", node->name, node->op_type);
     node->n_outputs = proto->n_output;
@@ -384,23 +513,14 @@ static int import_node(Import *import, const Onnx__Node *proto)
 
 static int import_graph(Import *import)
 {
-    const Onnx__Graph *proto = import->proto->graph;
     int r;
 
-    if (!proto)
+    if (!import->graph_proto)
         return nn_error_set(import->error, -EBADMSG, "it holds no graph");
     r = import_opset(import);
     if (r >= 0)
         r = import_metadata(import);
-    for (size_t i = 0; r >= 0 && i < proto->n_initializer; i++)
-        r = import_initializer(import, proto->initializer[i]);
-    if (r >= 0)
-        r = import_inputs(import);
-    for (size_t i = 0; r >= 0 && i < proto->n_node; i++)
-        r = import_node(import, proto->node[i]);
-    if (r >= 0)
-        r = import_outputs(import);
-    return r;
+    return r < 0 ? r : import_parts(import);
 }
 
 int nn_onnx_import(const char *name, const char *directory, const void *bytes, size_t n_bytes,
@@ -409,24 +529,27 @@ int nn_onnx_import(const char *name, const char *directory, const void *bytes, s
     Budget budget = { .left = n_bytes * 8 + ((size_t)16 << 20) };
     ProtobufCAllocator allocator = { budget_alloc, budget_free, &budget };
     _cleanup_(nn_graph_freep) NnGraph *graph = NULL;
-    Import import = { .directory = directory, .error = error };
+    Import import = { .allocator = &allocator, .directory = directory, .error = error };
+    Onnx__Model *proto;
     int r;
 
     if (n_bytes > NN_LIMIT_FILE_BYTES)
         return nn_error_set(error, -E2BIG, "%s: larger than %zu MiB", name,
                             NN_LIMIT_FILE_BYTES >> 20);
-    import.proto = onnx__model__unpack(&allocator, n_bytes, bytes);
-    if (!import.proto)
+    proto = onnx__model__unpack(&allocator, n_bytes, bytes);
+    if (!proto)
         return nn_error_set(error, -EBADMSG, "%s: not an ONNX model, or cut short", name);
     r = nn_graph_new(&graph);
     if (r < 0)
         out_of_memory(r, error);
     else {
+        import.proto = proto;
+        import.graph_proto = proto->graph;
         import.graph = import.names.graph = graph;
         r = import_graph(&import);
     }
     nn_names_clear(&import.names);
-    onnx__model__free_unpacked(import.proto, &allocator);
+    onnx__model__free_unpacked(proto, &allocator);
     if (r >= 0)
         r = nn_graph_verify(graph, error);
     if (r < 0)
