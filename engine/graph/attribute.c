@@ -76,3 +76,17 @@ int nn_node_ints(const NnNode *node, const char *name, int64_t *ret, size_t max,
     *ret_n = a ? a->n : 0;
     return 0;
 }
+
+int nn_node_graph(const NnNode *node, const char *name, const NnGraph **ret, NnError *error)
+{
+    const NnAttribute *a;
+    int r;
+
+    r = find_typed(node, name, NN_ATTRIBUTE_GRAPH, "a graph", &a, error);
+    if (r < 0)
+        return r;
+    if (!a)
+        return nn_error_set(error, -EBADMSG, "attribute '%s' is missing", name);
+    *ret = a->graph;
+    return 0;
+}

@@ -156,6 +156,10 @@ NN_MUST_CHECK int nn_node_string(const NnNode *node, const char *name, const cha
 NN_MUST_CHECK int nn_node_ints(const NnNode *node, const char *name, int64_t *ret, size_t max,
                                size_t *ret_n, NnError *error);
 
+/* A body; -EBADMSG when there is none of that name. */
+NN_MUST_CHECK int nn_node_graph(const NnNode *node, const char *name, const NnGraph **ret,
+                                NnError *error);
+
 /* The type of a TensorProto.DataType number; NN_DTYPE_UNDEFINED for one that the
  * engine does not have (strings, complex, bfloat16, 4 bits). */
 NnDtype nn_dtype_from_onnx(int64_t number);

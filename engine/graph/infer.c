@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "graph/infer.h"
+#include "graph/infer_node.h"
 
 #include "base/limits.h"
 
@@ -26,38 +26,36 @@ int nn_node_set_op(NnNode *node, const NnOp *op)
     return 0;
 }
 
-typedef struct Infer {
-    NnGraph *graph;
-    const NnKernels *kernels;
-    NnError *error;
-    const NnTensor **in;        /* of the node in hand */
-    NnTensor **out;
-    NnTensor *results;
-    size_t folded_bytes;
-} Infer;
+/* Of the nodes that the engine makes itself. */
+#define NN_BUILD_OPSET 13
 
-static void infer_clear(Infer *infer)
+static void infer_clear(NnInfer *infer)
 {
     free(infer->in);
     free(infer->out);
     free(infer->results);
+    free(infer->wide);
 }
 
-static int infer_init(Infer *infer)
+/* Room for the pointers of a call; what was there before is stale then. */
+static int reserve(NnInfer *infer, size_t n_in, size_t n_out)
 {
-    size_t n_in = 1, n_out = 1;
-
-    for (size_t i = 0; i < infer->graph->n_nodes; i++) {
-        n_in = NN_MAX(n_in, infer->graph->nodes[i].n_inputs);
-        n_out = NN_MAX(n_out, infer->graph->nodes[i].n_outputs);
+    if (n_in > infer->n_in || !infer->in) {
+        free(infer->in);
+        infer->n_in = 2 * n_in + 8;
+        infer->in = calloc(infer->n_in, sizeof(infer->in[0]));
     }
-    infer->in = calloc(n_in, sizeof(infer->in[0]));
-    infer->out = calloc(n_out, sizeof(infer->out[0]));
-    infer->results = calloc(n_out, sizeof(infer->results[0]));
+    if (n_out > infer->n_out || !infer->out || !infer->results) {
+        free(infer->out);
+        free(infer->results);
+        infer->n_out = 2 * n_out + 8;
+        infer->out = calloc(infer->n_out, sizeof(infer->out[0]));
+        infer->results = calloc(infer->n_out, sizeof(infer->results[0]));
+    }
     return infer->in && infer->out && infer->results ? 0 : -ENOMEM;
 }
 
-static NnCall make_call(Infer *infer, const NnNode *node)
+static NnCall make_call(NnInfer *infer, const NnNode *node)
 {
     for (size_t i = 0; i < node->n_inputs; i++)
         infer->in[i] = node->inputs[i] == NN_NO_VALUE
@@ -115,7 +113,7 @@ typedef enum Known {
 /* Planned values are those of shapes; more bytes are no shape. */
 #define PLANNED_BYTES_MAX 1024
 
-static Known how_known(const Infer *infer, const NnNode *node)
+static Known how_known(const NnInfer *infer, const NnNode *node)
 {
     Known known = KNOWN_CONSTANT;
 
@@ -137,7 +135,7 @@ static Known how_known(const Infer *infer, const NnNode *node)
     return known;
 }
 
-static int output_bytes(const Infer *infer, const NnNode *node, size_t *ret)
+static int output_bytes(const NnInfer *infer, const NnNode *node, size_t *ret)
 {
     size_t total = 0, bytes;
 
@@ -149,7 +147,7 @@ static int output_bytes(const Infer *infer, const NnNode *node, size_t *ret)
     return 0;
 }
 
-static int allocate_results(Infer *infer, const NnNode *node)
+static int allocate_results(NnInfer *infer, const NnNode *node)
 {
     for (size_t i = 0; i < node->n_outputs; i++) {
         size_t bytes;
@@ -166,7 +164,7 @@ static int allocate_results(Infer *infer, const NnNode *node)
 }
 
 /* Evaluates a node whose inputs are known. What is too large is left to the run. */
-static int fold(Infer *infer, NnNode *node, NnCall *call, Known known)
+static int fold(NnInfer *infer, NnNode *node, NnCall *call, Known known)
 {
     size_t bytes;
     int r;
@@ -200,17 +198,25 @@ static int fold(Infer *infer, NnNode *node, NnCall *call, Known known)
     return r;
 }
 
-static int infer_node(Infer *infer, NnNode *node)
+/* Types and shapes of a node's outputs from its inputs', into infer->results. */
+static int infer_outputs(NnInfer *infer, const NnNode *node)
 {
-    NnCall call = make_call(infer, node);
+    NnCall call;
+    int r;
+
+    r = reserve(infer, node->n_inputs, node->n_outputs);
+    if (r < 0)
+        return nn_error_set(infer->error, r, "out of memory");
+    call = make_call(infer, node);
+    return node->op->infer(&call);
+}
+
+static int set_outputs(NnInfer *infer, const NnNode *node)
+{
     bool dynamic = node->op->flags & NN_OP_DYNAMIC;
-    Known known;
     size_t bytes;
     int r;
 
-    r = node->op->infer(&call);
-    if (r < 0)
-        return r;
     for (size_t i = 0; i < node->n_inputs; i++)
         if (node->inputs[i] != NN_NO_VALUE)
             dynamic = dynamic || infer->graph->values[node->inputs[i]].dynamic;
@@ -229,27 +235,153 @@ static int infer_node(Infer *infer, NnNode *node)
         value->inferred = true;
         value->dynamic = dynamic;
     }
-    known = how_known(infer, node);
-    return known == KNOWN_NOT ? 0 : fold(infer, node, &call, known);
+    return 0;
+}
+
+static int append_inferred(NnInfer *infer, NnNode *node)
+{
+    NnGraph *graph = infer->graph;
+    NnNode *place;
+    NnCall call;
+    Known known;
+    int r;
+
+    r = nn_graph_take_node(graph, node);
+    if (r < 0)
+        return nn_infer_full(infer, r);
+    place = &graph->nodes[graph->n_nodes - 1];
+    r = set_outputs(infer, place);
+    if (r < 0)
+        return nn_node_error(place, r, infer->error);
+    known = how_known(infer, place);
+    if (known != KNOWN_NOT) {
+        call = make_call(infer, place);
+        for (size_t i = 0; i < place->n_outputs; i++)
+            if (infer->out[i])
+                infer->results[i] = graph->values[place->outputs[i]].tensor;
+        r = fold(infer, place, &call, known);
+        if (r < 0)
+            return nn_node_error(place, r, infer->error);
+    }
+    if (place->removed) {
+        nn_node_clear(place);
+        graph->n_nodes--;
+    }
+    return 0;
+}
+
+int nn_infer_full(NnInfer *infer, int r)
+{
+    if (r == -E2BIG)
+        return nn_error_set(infer->error, r, "it has more than %d values or %d nodes",
+                            NN_LIMIT_VALUES, NN_LIMIT_NODES);
+    return nn_error_set(infer->error, r, "out of memory");
+}
+
+/* Shapes of a node that does not do float16, between casts. */
+static int infer_widened(NnInfer *infer, NnNode *node, NnHalfPair **ret_pairs, size_t *ret_n)
+{
+    bool narrow;
+    int r;
+
+    r = nn_half_widen(infer, node, &narrow);
+    if (r >= 0)
+        r = infer_outputs(infer, node);
+    return r >= 0 && narrow ? nn_half_split(infer, node, ret_pairs, ret_n) : r;
+}
+
+static int append_plain(NnInfer *infer, NnNode *node)
+{
+    _cleanup_free_ NnHalfPair *pairs = NULL;
+    size_t n_pairs = 0;
+    int r;
+
+    r = infer_outputs(infer, node);
+    if (r == -ENOTSUP && nn_half_reads(infer, node))
+        r = infer_widened(infer, node, &pairs, &n_pairs);
+    if (r < 0) {
+        nn_node_error(node, r, infer->error);
+        nn_node_clear(node);
+        return r;
+    }
+    r = append_inferred(infer, node);
+    return r < 0 ? r : nn_half_narrow(infer, pairs, n_pairs);
+}
+
+int nn_infer_append(NnInfer *infer, NnNode *node)
+{
+    int r = 0;
+
+    if (!node->op)
+        r = nn_node_resolve(node, infer->error);
+    if (r >= 0 && !(node->op->flags & NN_OP_BODY))
+        return append_plain(infer, node);
+    if (r >= 0)
+        r = nn_body_expand(infer, node);
+    if (r < 0) {
+        nn_node_error(node, r, infer->error);
+        nn_node_clear(node);
+        return r;
+    }
+    r = nn_graph_take_spent(infer->graph, node);
+    return r < 0 ? nn_infer_full(infer, r) : 0;
+}
+
+static int build_node(NnNode *node, const char *type, const NnValueId *inputs, size_t n_inputs,
+                      const NnBuildAttribute *attributes, size_t n_attributes, NnValueId output)
+{
+    node->name = strdup(type);
+    node->op_type = strdup(type);
+    node->domain = strdup("");
+    node->inputs = reallocarray(NULL, NN_MAX(n_inputs, 1), sizeof(node->inputs[0]));
+    node->outputs = malloc(sizeof(node->outputs[0]));
+    node->attributes = calloc(NN_MAX(n_attributes, 1), sizeof(node->attributes[0]));
+    if (!node->name || !node->op_type || !node->domain || !node->inputs || !node->outputs ||
+        !node->attributes)
+        return -ENOMEM;
+    memcpy(node->inputs, inputs, n_inputs * sizeof(inputs[0]));
+    node->n_inputs = n_inputs;
+    node->outputs[0] = output;
+    node->n_outputs = 1;
+    for (size_t i = 0; i < n_attributes; i++) {
+        node->attributes[i].type = NN_ATTRIBUTE_INT;
+        node->attributes[i].i = attributes[i].i;
+        node->attributes[i].name = strdup(attributes[i].name);
+        node->n_attributes++;
+        if (!node->attributes[i].name)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int nn_infer_build(NnInfer *infer, const char *type, const NnValueId *inputs, size_t n_inputs,
+                   const NnBuildAttribute *attributes, size_t n_attributes, NnValueId output)
+{
+    NnNode node = { .opset = NN_BUILD_OPSET };
+
+    if (build_node(&node, type, inputs, n_inputs, attributes, n_attributes, output) < 0) {
+        nn_node_clear(&node);
+        return nn_infer_full(infer, -ENOMEM);
+    }
+    return nn_infer_append(infer, &node);
 }
 
 int nn_graph_infer(NnGraph *graph, const NnKernels *kernels, NnError *error)
 {
-    _cleanup_(infer_clear) Infer infer = { .graph = graph, .kernels = kernels, .error = error };
-    int r;
+    _cleanup_(infer_clear) NnInfer infer = { .graph = graph, .kernels = kernels, .error = error };
+    _cleanup_free_ NnNode *nodes = graph->nodes;
+    size_t n = graph->n_nodes;
+    int r = 0;
 
-    r = infer_init(&infer);
-    if (r < 0)
-        return nn_error_set(error, r, "out of memory");
-    for (size_t i = 0; i < graph->n_nodes; i++) {
-        NnNode *node = &graph->nodes[i];
-
-        if (node->removed)
-            continue;
-        r = infer_node(&infer, node);
-        if (r < 0)
-            return nn_node_error(node, r, error);
+    graph->nodes = NULL;
+    graph->n_nodes = graph->nodes_capacity = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (r < 0 || nodes[i].removed)
+            nn_node_clear(&nodes[i]);
+        else
+            r = nn_infer_append(&infer, &nodes[i]);
     }
-    nn_graph_compact(graph);
-    return 0;
+    if (r >= 0)
+        nn_graph_compact(graph);
+    return r;
 }

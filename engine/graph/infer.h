@@ -8,8 +8,13 @@
  * operator that is missing, with its name. */
 NN_MUST_CHECK int nn_graph_resolve(NnGraph *graph, NnError *error);
 
+/* The same for one node. -EBADMSG, -ENOTSUP, -ENOMEM; names the operator but not
+ * the node. */
+NN_MUST_CHECK int nn_node_resolve(NnNode *node, NnError *error);
+
 /* Gives every value its type and shape, and evaluates what depends on constants
- * alone. The inputs' shapes must be complete. Values made for passes afterwards
+ * alone. Nodes with bodies are replaced by these, float16 arithmetic by float32
+ * between casts. The inputs' shapes must be complete. Values made for passes afterwards
  * are inferred by a second call. */
 NN_MUST_CHECK int nn_graph_infer(NnGraph *graph, const NnKernels *kernels, NnError *error);
 

@@ -9,7 +9,7 @@ static bool has_output(const NnNode *node)
     return false;
 }
 
-static int resolve_node(NnNode *node, NnError *error)
+int nn_node_resolve(NnNode *node, NnError *error)
 {
     const NnOp *op = nn_op_find(node->domain, node->op_type);
 
@@ -43,7 +43,7 @@ int nn_graph_resolve(NnGraph *graph, NnError *error)
     for (size_t i = 0; i < graph->n_nodes; i++) {
         if (graph->nodes[i].op)
             continue;
-        r = resolve_node(&graph->nodes[i], error);
+        r = nn_node_resolve(&graph->nodes[i], error);
         if (r < 0)
             return nn_node_error(&graph->nodes[i], r, error);
     }

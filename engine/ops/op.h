@@ -35,6 +35,8 @@ typedef enum NnOpFlags {
     NN_OP_IN_PLACE = 1 << 3,    /* output 0 may be input 0's memory when that dies here and has
                                    the same dtype and dims */
     NN_OP_DIMS_ONLY = 1 << 4,   /* reads the dims of its inputs, never their data: Shape, Size */
+    NN_OP_BODY = 1 << 5,        /* its bodies take its place while shapes are inferred: neither
+                                   infer nor run */
 } NnOpFlags;
 
 struct NnOp {
