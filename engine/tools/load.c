@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -96,6 +97,18 @@ void tool_unload(Loaded *loaded)
     *loaded = (Loaded){ 0 };
 }
 
+/* Element `i` of a number type as 0 or 1. */
+static void set_bit(NnTensor *tensor, int64_t i, int bit)
+{
+    switch (nn_dtype_size(tensor->dtype)) {
+    case 1: ((uint8_t *)tensor->data)[i] = (uint8_t)bit; break;
+    case 2: ((uint16_t *)tensor->data)[i] = (uint16_t)bit; break;
+    case 4: ((uint32_t *)tensor->data)[i] = (uint32_t)bit; break;
+    case 8: ((uint64_t *)tensor->data)[i] = (uint64_t)bit; break;
+    default: break;
+    }
+}
+
 /* A fixed pattern in [0, 1) for floats and small numbers for the rest. */
 static void fill_pattern(NnTensor *tensor)
 {
@@ -103,13 +116,16 @@ static void fill_pattern(NnTensor *tensor)
     uint32_t state = 1;
 
     for (int64_t i = 0; i < n; i++) {
+        float x;
+
         state = state * 1664525 + 1013904223;
-        if (tensor->dtype == NN_DTYPE_F32)
-            ((float *)tensor->data)[i] = (float)(state >> 8) / (1 << 24);
-        else if (tensor->dtype == NN_DTYPE_F64)
-            ((double *)tensor->data)[i] = (double)(state >> 8) / (1 << 24);
-        else if (nn_dtype_size(tensor->dtype) == 1)
-            ((uint8_t *)tensor->data)[i] = state >> 31;
+        x = (float)(state >> 8) / (1 << 24);
+        switch (tensor->dtype) {
+        case NN_DTYPE_F16: ((NnF16 *)tensor->data)[i] = (NnF16)x; break;
+        case NN_DTYPE_F32: ((float *)tensor->data)[i] = x; break;
+        case NN_DTYPE_F64: ((double *)tensor->data)[i] = x; break;
+        default: set_bit(tensor, i, state >> 31); break;
+        }
     }
 }
 
@@ -165,6 +181,25 @@ int tool_fill_inputs(const Options *options, Loaded *loaded, bool pattern)
         }
     }
     return 0;
+}
+
+double tool_element(const NnTensor *tensor, int64_t i)
+{
+    switch (tensor->dtype) {
+    case NN_DTYPE_F32: return ((const float *)tensor->data)[i];
+    case NN_DTYPE_F64: return ((const double *)tensor->data)[i];
+    case NN_DTYPE_F16: return (double)((const NnF16 *)tensor->data)[i];
+    case NN_DTYPE_I8: return ((const int8_t *)tensor->data)[i];
+    case NN_DTYPE_U8: return ((const uint8_t *)tensor->data)[i];
+    case NN_DTYPE_I16: return ((const int16_t *)tensor->data)[i];
+    case NN_DTYPE_U16: return ((const uint16_t *)tensor->data)[i];
+    case NN_DTYPE_I32: return ((const int32_t *)tensor->data)[i];
+    case NN_DTYPE_U32: return ((const uint32_t *)tensor->data)[i];
+    case NN_DTYPE_I64: return (double)((const int64_t *)tensor->data)[i];
+    case NN_DTYPE_U64: return (double)((const uint64_t *)tensor->data)[i];
+    case NN_DTYPE_BOOL: return ((const bool *)tensor->data)[i];
+    default: return NAN;
+    }
 }
 
 int tool_find_output(const NnModel *model, const char *name)

@@ -74,25 +74,6 @@ int cmd_run(const Options *options)
     return 0;
 }
 
-static double element(const NnTensor *tensor, int64_t i)
-{
-    switch (tensor->dtype) {
-    case NN_DTYPE_F32: return ((const float *)tensor->data)[i];
-    case NN_DTYPE_F64: return ((const double *)tensor->data)[i];
-    case NN_DTYPE_F16: return (double)((const NnF16 *)tensor->data)[i];
-    case NN_DTYPE_I8: return ((const int8_t *)tensor->data)[i];
-    case NN_DTYPE_U8: return ((const uint8_t *)tensor->data)[i];
-    case NN_DTYPE_I16: return ((const int16_t *)tensor->data)[i];
-    case NN_DTYPE_U16: return ((const uint16_t *)tensor->data)[i];
-    case NN_DTYPE_I32: return ((const int32_t *)tensor->data)[i];
-    case NN_DTYPE_U32: return ((const uint32_t *)tensor->data)[i];
-    case NN_DTYPE_I64: return (double)((const int64_t *)tensor->data)[i];
-    case NN_DTYPE_U64: return (double)((const uint64_t *)tensor->data)[i];
-    case NN_DTYPE_BOOL: return ((const bool *)tensor->data)[i];
-    default: return NAN;
-    }
-}
-
 /* How far an element is over |a - b| <= atol + rtol·|b|, as numpy.allclose has
  * it: at most 1 is equal. NaN equals NaN, an infinity itself. */
 static double excess(double a, double b, const Options *options)
@@ -121,7 +102,7 @@ static int compare(const char *name, const NnTensor *actual, const NnTensor *exp
     }
     n = nn_tensor_elements(expected);
     for (int64_t i = 0; i < n; i++) {
-        double a = element(actual, i), b = element(expected, i), e = excess(a, b, options);
+        double a = tool_element(actual, i), b = tool_element(expected, i), e = excess(a, b, options);
 
         difference = fmax(difference, e > 0 ? fabs(a - b) : 0);
         largest = fmax(largest, fabs(b));
@@ -134,7 +115,7 @@ static int compare(const char *name, const NnTensor *actual, const NnTensor *exp
         fprintf(stderr,
                 "plated-nn: output '%s' differs at element %lld: %.9g, expected %.9g "
                 "(rtol %g, atol %g)\n",
-                name, (long long)at, element(actual, at), element(expected, at), options->rtol,
+                name, (long long)at, tool_element(actual, at), tool_element(expected, at), options->rtol,
                 options->atol);
         return -ERANGE;
     }

@@ -36,6 +36,7 @@ int cmd_run(const Options *options);
 int cmd_bench(const Options *options);
 int cmd_profile(const Options *options);
 int cmd_verify(const Options *options);
+int cmd_convert(const Options *options);
 int cmd_ops(const Options *options);
 
 /* A model with one session, as the commands need it. */
@@ -56,5 +57,8 @@ int tool_fill_inputs(const Options *options, Loaded *loaded, bool pattern);
 
 /* Index of an output by name, or -ENOENT with a printed sentence. */
 int tool_find_output(const NnModel *model, const char *name);
+
+/* Element `index` of a tensor as a double. */
+double tool_element(const NnTensor *tensor, int64_t index);
 
 uint64_t tool_now_ns(void);
