@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Convolution in one and two dimensions, as an implicit matrix product: the
+/* Convolution in one to three dimensions, as an implicit matrix product: the
  * weights are packed once, each worker packs the input of a block of output
- * pixels into its scratch and multiplies the two tile by tile. */
+ * pixels into its scratch and multiplies the two tile by tile. In three dimensions
+ * the output is done slice by slice, and what the slices under the kernel hold are
+ * so many more channels. */
 
 #include "kernels/kernels.h"
 #include "ops/support.h"
@@ -21,15 +23,18 @@
 #define DEPTHWISE_MULTIPLIER 2
 /* Keeps all products of attributes within int64. */
 #define ATTRIBUTE_MAX (1 << 24)
+/* The place of the third dimension in the params. */
+#define DEPTH 2
 /* Between panels of B, so that they do not begin in the same cache set. */
 #define PANEL_GAP 16
 
 typedef struct ConvShape {
     int64_t batch, channels, out_channels, groups;
     int64_t group_in, group_out;
-    int64_t in_pixels, out_pixels;      /* of one plane */
+    int64_t in_pixels, out_pixels;      /* of one plane, or slice */
+    int64_t in_depth, out_depth, kernel_depth, pad_front;       /* slices */
     int64_t k;                          /* group_in × kernel */
-    bool depthwise;
+    bool depthwise, volume;
     NnIm2col view;                      /* x is NULL */
 } ConvShape;
 
@@ -67,8 +72,8 @@ static int count_spatial(const NnNode *node, int *ret_spatial, NnError *error)
         const NnAttribute *a = nn_node_attribute(node, names[i]);
         size_t n = a ? a->n / (i == 3 ? 2 : 1) : 0;
 
-        if (n > 2)
-            return nn_error_set(error, -ENOTSUP, "convolution in %zu dimensions, at most 2 are done",
+        if (n > 3)
+            return nn_error_set(error, -ENOTSUP, "convolution in %zu dimensions, at most 3 are done",
                                 n);
         if (n > 0) {
             *ret_spatial = (int)n;
@@ -96,37 +101,65 @@ static int read_auto_pad(const NnNode *node, int *ret, NnError *error)
     return nn_error_set(error, -EBADMSG, "attribute 'auto_pad' is '%s'", name);
 }
 
+/* A list of one number for each spatial dimension, outermost first, as height,
+ * width and depth. */
+static int read_extents(const NnNode *node, const char *name, int n, int64_t *ret, NnError *error)
+{
+    int64_t values[3];
+    int first = n == 1 ? 1 : 0, r;
+
+    for (int i = 0; i < n; i++)
+        values[i] = n == 3 ? ret[(i + 2) % 3] : ret[first + i];
+    r = read_spatial(node, name, n, 1, values, n, error);
+    if (r < 0)
+        return r;
+    for (int i = 0; i < n; i++)
+        ret[n == 3 ? (i + 2) % 3 : first + i] = values[i];
+    return 0;
+}
+
+static int read_pads(const NnNode *node, int n, NnConvParams *p, NnError *error)
+{
+    int64_t pads[6] = { 0 };
+    int first = n == 1 ? 1 : 0, outer = n == 3 ? 1 : 0, r;
+
+    r = read_spatial(node, "pads", n, 0, pads, 2 * n, error);
+    if (r < 0)
+        return r;
+    for (int i = outer; i < n; i++) {
+        p->pads[first + i - outer] = pads[i];
+        p->pads[2 + first + i - outer] = pads[n + i];
+    }
+    for (int i = 0; i < 2 * outer; i++)
+        p->depth_pads[i] = pads[i * n];
+    return 0;
+}
+
 /* One dimension is done as the width of two, with a height of one. */
 static int conv_prepare(const NnNode *node, void *params, NnError *error)
 {
     NnConvParams *p = params;
-    int64_t pads[4] = { 0 };
-    int first, n, r;
+    int n, r;
 
-    *p = (NnConvParams){ .strides = { 1, 1 }, .dilations = { 1, 1 } };
+    *p = (NnConvParams){ .strides = { 1, 1, 1 }, .dilations = { 1, 1, 1 } };
     r = count_spatial(node, &p->spatial, error);
     if (r < 0)
         return r;
     n = p->spatial ? p->spatial : 2;
-    first = 2 - n;
     if (p->spatial == 1)
         p->kernel[0] = 1;
-    r = read_spatial(node, "kernel_shape", n, 1, p->kernel + first, n, error);
+    r = read_extents(node, "kernel_shape", n, p->kernel, error);
     if (r < 0)
         return r;
-    r = read_spatial(node, "strides", n, 1, p->strides + first, n, error);
+    r = read_extents(node, "strides", n, p->strides, error);
     if (r < 0)
         return r;
-    r = read_spatial(node, "dilations", n, 1, p->dilations + first, n, error);
+    r = read_extents(node, "dilations", n, p->dilations, error);
     if (r < 0)
         return r;
-    r = read_spatial(node, "pads", n, 0, pads, 2 * n, error);
+    r = read_pads(node, n, p, error);
     if (r < 0)
         return r;
-    for (int i = 0; i < n; i++) {
-        p->pads[first + i] = pads[i];
-        p->pads[2 + first + i] = pads[n + i];
-    }
     r = nn_node_int(node, "group", 1, &p->group, error);
     if (r < 0)
         return r;
@@ -140,7 +173,8 @@ static int resolve_axis(const NnConvParams *p, int axis, int64_t in, int64_t ker
                         int64_t *ret_out, int64_t *ret_pad, NnError *error)
 {
     int64_t stride = p->strides[axis], extent = p->dilations[axis] * (kernel - 1) + 1;
-    int64_t begin = p->pads[axis], end = p->pads[2 + axis];
+    int64_t begin = axis == DEPTH ? p->depth_pads[0] : p->pads[axis];
+    int64_t end = axis == DEPTH ? p->depth_pads[1] : p->pads[2 + axis];
 
     if (p->auto_pad == 3) {
         begin = end = 0;
@@ -177,6 +211,10 @@ static int check_channels(const NnConvParams *p, const ConvShape *s, const NnTen
         return nn_error_set(error, -EBADMSG, "attribute 'kernel_shape' says %lld×%lld, the weights "
                             "are %lld×%lld", (long long)p->kernel[0], (long long)p->kernel[1],
                             (long long)s->view.kernel_h, (long long)s->view.kernel_w);
+    if (w->rank == 5 && p->kernel[DEPTH] && p->kernel[DEPTH] != s->kernel_depth)
+        return nn_error_set(error, -EBADMSG, "attribute 'kernel_shape' says a depth of %lld, the "
+                            "weights have %lld", (long long)p->kernel[DEPTH],
+                            (long long)s->kernel_depth);
     return 0;
 }
 
@@ -204,10 +242,13 @@ static int conv_shape(const NnCall *call, ConvShape *ret)
         .groups = p->group,
         .group_in = w->dims[1],
         .group_out = w->dims[0] / p->group,
+        .in_depth = rank == 5 ? x->dims[2] : 1,
+        .out_depth = 1,
+        .kernel_depth = rank == 5 ? w->dims[2] : 1,
         .view = {
-            .in_h = rank == 4 ? x->dims[2] : 1,
+            .in_h = rank >= 4 ? x->dims[rank - 2] : 1,
             .in_w = x->dims[rank - 1],
-            .kernel_h = rank == 4 ? w->dims[2] : 1,
+            .kernel_h = rank >= 4 ? w->dims[rank - 2] : 1,
             .kernel_w = w->dims[rank - 1],
             .stride_h = p->strides[0],
             .stride_w = p->strides[1],
@@ -227,10 +268,16 @@ static int conv_shape(const NnCall *call, ConvShape *ret)
                      call->error);
     if (r < 0)
         return r;
+    s.volume = rank == 5;
+    if (s.volume)
+        r = resolve_axis(p, DEPTH, s.in_depth, s.kernel_depth, &s.out_depth, &s.pad_front,
+                         call->error);
+    if (r < 0)
+        return r;
     s.in_pixels = s.view.in_h * s.view.in_w;
     s.out_pixels = s.view.out_h * s.view.out_w;
-    s.k = s.group_in * s.view.kernel_h * s.view.kernel_w;
-    s.depthwise = s.groups > 1 && s.group_in == 1 && s.group_out <= DEPTHWISE_MULTIPLIER;
+    s.k = s.group_in * s.kernel_depth * s.view.kernel_h * s.view.kernel_w;
+    s.depthwise = !s.volume && s.groups > 1 && s.group_in == 1 && s.group_out <= DEPTHWISE_MULTIPLIER;
     *ret = s;
     return 0;
 }
@@ -248,8 +295,8 @@ static int check_ranks(const NnCall *call)
         if (r < 0)
             return r;
     }
-    if (call->in[0]->rank != 3 && call->in[0]->rank != 4)
-        return nn_error_set(call->error, -ENOTSUP, "an input of %d dimensions, 3 and 4 are done",
+    if (call->in[0]->rank < 3 || call->in[0]->rank > 5)
+        return nn_error_set(call->error, -ENOTSUP, "an input of %d dimensions, 3 to 5 are done",
                             call->in[0]->rank);
     if (call->in[1]->rank != call->in[0]->rank ||
         (p->spatial && p->spatial != call->in[0]->rank - 2))
@@ -263,7 +310,7 @@ static int conv_infer(const NnCall *call)
 {
     const NnConvParams *p = call->params;
     const NnTensor *residual = nn_input(call, 3);
-    int64_t dims[4];
+    int64_t dims[5];
     int rank, r;
     ConvShape s;
 
@@ -279,7 +326,8 @@ static int conv_infer(const NnCall *call)
     rank = call->in[0]->rank;
     dims[0] = s.batch;
     dims[1] = s.out_channels;
-    dims[2] = s.view.out_h;
+    dims[2] = s.out_depth;
+    dims[NN_MAX(rank - 2, 2)] = s.view.out_h;
     dims[rank - 1] = s.view.out_w;
     if (p->residual && (!residual || residual->rank != rank ||
                         memcmp(residual->dims, dims, rank * sizeof(dims[0])) != 0))
@@ -404,7 +452,7 @@ static void choose_blocks(ConvRun *run, unsigned threads)
     int64_t panels = nn_div_up(s->out_pixels, nr), channels = nn_div_up(s->group_out, mr);
     int64_t most = (int64_t)(run->b_bytes / sizeof(float)) / (run->k_block * nr + PANEL_GAP);
     int64_t wanted = threads > 1 ? (int64_t)threads * TILES_PER_THREAD : 1;
-    int64_t loops = s->batch * s->groups, blocks;
+    int64_t loops = s->batch * s->out_depth * s->groups, blocks;
 
     blocks = NN_MAX(nn_div_up(panels, NN_MIN(NN_MAX(most, 1), panels)),
                     NN_MIN(nn_div_up(wanted, loops), nn_div_up(panels, 2)));
@@ -416,7 +464,7 @@ static void choose_blocks(ConvRun *run, unsigned threads)
 }
 
 typedef struct ConvTile {
-    int64_t image, group, pixel, channel;
+    int64_t image, slice, group, pixel, channel;
     int64_t n_pixels, n_channels;
 } ConvTile;
 
@@ -429,7 +477,9 @@ static ConvTile locate_tile(const ConvRun *run, int64_t index)
     t.channel = index % run->n_channel_blocks * run->channel_block;
     index /= run->n_channel_blocks;
     t.group = index % run->s.groups;
-    t.image = index / run->s.groups;
+    index /= run->s.groups;
+    t.slice = index % run->s.out_depth;
+    t.image = index / run->s.out_depth;
     t.n_pixels = NN_MIN(run->pixel_block, run->s.out_pixels - t.pixel);
     t.n_channels = NN_MIN(run->channel_block, run->s.group_out - t.channel);
     return t;
@@ -446,15 +496,16 @@ static void multiply_block(const ConvRun *run, const ConvTile *t, int64_t k_begi
     const float *panels = run->weights + t->group * nn_pack_floats(s->group_out, s->k, mr);
     NnGemmTile tile = {
         .k = k_count,
-        .ldc = s->out_pixels,
-        .ldr = s->out_pixels,
+        .ldc = s->out_depth * s->out_pixels,
+        .ldr = s->out_depth * s->out_pixels,
         .accumulate = k_begin > 0,
         .activation = last ? &run->params->activation : NULL,
     };
 
     for (int64_t i = 0; i < t->n_channels; i += mr) {
         int64_t channel = t->group * s->group_out + t->channel + i;
-        int64_t offset = (t->image * s->out_channels + channel) * s->out_pixels + t->pixel;
+        int64_t plane = t->image * s->out_channels + channel;
+        int64_t offset = (plane * s->out_depth + t->slice) * s->out_pixels + t->pixel;
 
         tile.a = panels + (t->channel + i) * s->k + k_begin * mr;
         tile.rows = (int)NN_MIN(t->n_channels - i, mr);
@@ -470,6 +521,39 @@ static void multiply_block(const ConvRun *run, const ConvTile *t, int64_t k_begi
     }
 }
 
+/* As many rows of zeros in each panel of B. */
+static void clear_rows(const ConvRun *run, int64_t rows, int64_t columns, int64_t panel_stride,
+                       float *b)
+{
+    for (int64_t j = 0; j < columns; j += run->gemm.nr, b += panel_stride)
+        memset(b, 0, (size_t)(rows * run->gemm.nr) * sizeof(float));
+}
+
+/* Rows of B for one slice of the output: slice by slice of the kernel. `view` has
+ * the group's first channel. */
+static void pack_volume(const ConvRun *run, const ConvTile *t, NnIm2col view, int64_t k,
+                        int64_t k_count, int64_t panel_stride, float *b)
+{
+    const ConvShape *s = &run->s;
+    int64_t rows = view.kernel_h * view.kernel_w, first = t->slice * run->params->strides[DEPTH];
+    const float *x = view.x;
+
+    for (int64_t done = 0, n; done < k_count; done += n) {
+        int64_t at = (k + done) / rows, skip = (k + done) % rows;
+        int64_t channel = at / s->kernel_depth, tap = at % s->kernel_depth;
+        int64_t slice = first + tap * run->params->dilations[DEPTH] - s->pad_front;
+        float *to = b + done * run->gemm.nr;
+
+        n = NN_MIN(rows - skip, k_count - done);
+        if (slice < 0 || slice >= s->in_depth) {
+            clear_rows(run, n, t->n_pixels, panel_stride, to);
+            continue;
+        }
+        view.x = x + (channel * s->in_depth + slice) * s->in_pixels;
+        nn_pack_im2col(&view, skip, n, t->pixel, t->n_pixels, run->gemm.nr, panel_stride, to);
+    }
+}
+
 static void conv_tile(void *argument, size_t index, unsigned worker)
 {
     const ConvRun *run = argument;
@@ -479,12 +563,15 @@ static void conv_tile(void *argument, size_t index, unsigned worker)
     NnIm2col view = s->view;
 
     view.x = (const float *)run->call->in[0]->data +
-             (t.image * s->channels + t.group * s->group_in) * s->in_pixels;
+             (t.image * s->channels + t.group * s->group_in) * s->in_depth * s->in_pixels;
     for (int64_t k = 0; k < s->k; k += run->k_block) {
         int64_t k_count = NN_MIN(run->k_block, s->k - k);
+        int64_t panel_stride = k_count * run->gemm.nr + PANEL_GAP;
 
-        nn_pack_im2col(&view, k, k_count, t.pixel, t.n_pixels, run->gemm.nr,
-                       k_count * run->gemm.nr + PANEL_GAP, b);
+        if (s->volume)
+            pack_volume(run, &t, view, k, k_count, panel_stride, b);
+        else
+            nn_pack_im2col(&view, k, k_count, t.pixel, t.n_pixels, run->gemm.nr, panel_stride, b);
         multiply_block(run, &t, k, k_count, b);
     }
 }
@@ -518,7 +605,7 @@ static int conv_run(const NnCall *call)
     r = conv_shape(call, &run.s);
     if (r < 0)
         return r;
-    if (run.s.batch == 0 || run.s.out_pixels == 0)
+    if (run.s.batch == 0 || run.s.out_depth == 0 || run.s.out_pixels == 0)
         return 0;
     if (run.s.depthwise) {
         run.weights = call->in[1]->data;
@@ -540,7 +627,8 @@ static int conv_run(const NnCall *call)
     }
     choose_blocks(&run, threads);
     nn_pool_run(call->pool,
-                (size_t)(run.s.batch * run.s.groups * run.n_pixel_blocks * run.n_channel_blocks),
+                (size_t)(run.s.batch * run.s.out_depth * run.s.groups * run.n_pixel_blocks *
+                         run.n_channel_blocks),
                 conv_tile, &run);
     return 0;
 }
@@ -551,7 +639,7 @@ static uint64_t conv_flops(const NnCall *call)
 
     if (conv_shape(call, &s) < 0)
         return 0;
-    return (uint64_t)2 * s.batch * s.out_channels * s.out_pixels * s.k;
+    return (uint64_t)2 * s.batch * s.out_channels * s.out_depth * s.out_pixels * s.k;
 }
 
 const NnOp nn_op_conv = {

@@ -106,11 +106,13 @@ typedef struct NnActivation {
     float low, high;
 } NnActivation;
 
-/* Params that passes read and write. Conv: inputs X, W, optional B. One spatial
- * dimension stands in the second place, with a kernel of 1 and no pads before. */
+/* Params that passes read and write. Conv: inputs X, W, optional B. Spatial
+ * dimensions are height, width, depth; one alone is a width, with a kernel of 1 and
+ * no pads along the height. */
 typedef struct NnConvParams {
-    int64_t kernel[2], strides[2], dilations[2];
+    int64_t kernel[3], strides[3], dilations[3];
     int64_t pads[4];            /* top, left, bottom, right; counts only without auto_pad */
+    int64_t depth_pads[2];      /* front, back; the same */
     int64_t group;
     int auto_pad;               /* 0 NOTSET, 1 SAME_UPPER, 2 SAME_LOWER, 3 VALID */
     int spatial;                /* spatial dimensions the attributes speak of, 0: from the weight */

@@ -83,7 +83,7 @@ static bool is_unpadded_1x1(const NnNode *conv, const NnTensor *w)
         if (w->dims[i] != 1)
             return false;
     for (int i = 0; i < 4; i++)
-        if (params->pads[i] != 0)
+        if (params->pads[i] != 0 || params->depth_pads[i / 2] != 0)
             return false;
     return params->group == 1 && w->rank >= 2;
 }

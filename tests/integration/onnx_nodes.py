@@ -49,7 +49,6 @@ REFUSED = {
     'test_training_dropout*': 'training',
     'test_maxpool_with_argmax_*': 'Indices of MaxPool',
     'test_*_float16': 'arithmetic in float16',
-    'test_Conv3d*': 'convolution in three dimensions',
 }
 # Tests whose own values are not those that the engine wants to give, and why.
 DIFFERENT = {

@@ -1,0 +1,108 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Conv in three dimensions against PyTorch."""
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from test_operators import NN, Case, f32
+
+try:
+    import torch
+    from torch.nn import functional
+except ImportError:
+    raise unittest.SkipTest('python3-torch is not installed')
+
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+
+def tensor(array):
+    """In float64: what is compared with has no rounding of its own."""
+    return None if array is None else torch.from_numpy(array).double()
+
+
+def rounded(result):
+    return result.numpy().astype(np.float32)
+
+
+class Conv3d(Case):
+    def conv(self, x, w, b=None, pads=(0,) * 6, threads=1, **attributes):
+        padded = functional.pad(tensor(x), [pads[i] for i in (2, 5, 1, 4, 0, 3)])
+        expected = functional.conv3d(padded, tensor(w), tensor(b),
+                                     attributes.get('strides', 1), 0,
+                                     attributes.get('dilations', 1), attributes.get('group', 1))
+        inputs = [x, (w,), (b,)] if b is not None else [x, (w,)]
+        if any(pads):
+            attributes['pads'] = pads
+        self.check('Conv', inputs, rounded(expected), 11, threads, **attributes)
+        self.check('Conv', [i[0] if isinstance(i, tuple) else i for i in inputs], rounded(expected),
+                   11, threads, **attributes)
+
+    def test_shapes(self):
+        self.conv(f32(1, 1, 1, 1, 1), f32(1, 1, 1, 1, 1))
+        self.conv(f32(2, 3, 5, 6, 7), f32(4, 3, 2, 3, 1), f32(4))
+        self.conv(f32(1, 2, 1, 6, 7), f32(3, 2, 1, 3, 3), f32(3), pads=[2, 1, 0, 1, 0, 1])
+        self.conv(f32(1, 2, 1, 4, 4), f32(3, 2, 1, 1, 1), f32(3), pads=[2, 0, 0, 0, 0, 0],
+                  strides=[5, 1, 1])
+        self.conv(f32(2, 4, 9, 8, 7), f32(6, 2, 3, 2, 3), f32(6), pads=[1, 2, 0, 2, 0, 1],
+                  strides=[2, 3, 1], dilations=[2, 1, 2], group=2)
+        self.conv(f32(1, 4, 3, 4, 5), f32(8, 1, 3, 3, 3), f32(8), pads=[1] * 6, group=4,
+                  kernel_shape=[3, 3, 3])
+
+    def test_large(self):
+        for threads in (1, 4):
+            self.conv(f32(1, 35, 7, 21, 23), f32(50, 35, 3, 3, 3) / 30, f32(50), [1] * 6, threads)
+
+    def test_auto_pad(self):
+        x, w = f32(1, 2, 5, 6, 7), f32(3, 2, 2, 3, 4)
+        for name, pads in (('SAME_UPPER', (1, 2, 1, 1, 0, 1)), ('SAME_LOWER', (2, 1, 1, 1, 1, 0)),
+                           ('VALID', (0,) * 6)):
+            expected = rounded(functional.conv3d(functional.pad(tensor(x), pads), tensor(w)))
+            self.check('Conv', [x, (w,)], expected, 11, auto_pad=name)
+
+    def test_fused(self):
+        """What passes put into a convolution: scales, sums and activations."""
+        x, w, b, scale = f32(1, 2, 4, 5, 6), f32(3, 2, 1, 1, 1), f32(3), f32(3, 1, 1, 1)
+        other, addend = f32(1, 3, 6, 5, 6), f32(2, 1, 1, 1)
+        y = rounded(functional.conv3d(functional.pad(tensor(x + addend), (0, 0, 0, 0, 1, 1)),
+                                      tensor(w), tensor(b)))
+        y = np.maximum(y * scale + other, 0)
+        node, value = helper.make_node, helper.make_tensor_value_info
+        nodes = [node('Add', ['x', 'addend'], ['xa']),
+                 node('Conv', ['xa', 'w', 'b'], ['c'], pads=[1, 0, 0, 1, 0, 0]),
+                 node('Mul', ['c', 'scale'], ['m']), node('Add', ['m', 'other'], ['s']),
+                 node('Relu', ['s'], ['y'])]
+        graph = helper.make_graph(
+            nodes, 'case', [value('x', TensorProto.FLOAT, x.shape),
+                            value('other', TensorProto.FLOAT, other.shape)],
+            [value('y', TensorProto.FLOAT, None)],
+            [numpy_helper.from_array(a, n) for n, a in (('w', w), ('b', b), ('scale', scale),
+                                                        ('addend', addend))])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=7)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, array in (('x', x), ('other', other), ('y', y)):
+                np.save(f'{folder}/{name}.npy', array)
+            onnx.save(model, f'{folder}/model.onnx')
+            done = subprocess.run([NN, 'verify', f'{folder}/model.onnx', '--input',
+                                   f'x={folder}/x.npy', '--input', f'other={folder}/other.npy',
+                                   '--expect', f'y={folder}/y.npy'], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_refused(self):
+        x, w = f32(1, 2, 4, 4, 4), f32(3, 2, 2, 2, 2)
+        self.refuse("'strides' has 2 values", 'Conv', [x, w], kernel_shape=[2, 2, 2],
+                    strides=[1, 1])
+        self.refuse('says a depth of 3', 'Conv', [x, w], kernel_shape=[3, 2, 2])
+        self.refuse('spans 4 does not fit into 3', 'Conv', [f32(1, 2, 3, 4, 4), w],
+                    dilations=[3, 1, 1])
+        self.refuse('at most 3', 'Conv', [x, w], kernel_shape=[1, 1, 1, 1])
+
+
+if __name__ == '__main__':
+    unittest.main()
