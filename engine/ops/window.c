@@ -20,7 +20,7 @@ static int read_list(const NnNode *node, const char *name, int64_t low, int64_t 
     return 0;
 }
 
-static int read_auto_pad(const NnNode *node, NnAutoPad *ret, NnError *error)
+int nn_auto_pad_read(const NnNode *node, NnAutoPad *ret, NnError *error)
 {
     static const char *const names[] = {
         [NN_AUTO_PAD_NOTSET] = "NOTSET",
@@ -66,7 +66,7 @@ int nn_window_read(const NnNode *node, NnWindow *window, NnError *error)
         return r;
     memcpy(w.before, pads, n * sizeof(pads[0]));
     memcpy(w.after, pads + n, n * sizeof(pads[0]));
-    r = read_auto_pad(node, &w.auto_pad, error);
+    r = nn_auto_pad_read(node, &w.auto_pad, error);
     if (r < 0)
         return r;
     *window = w;

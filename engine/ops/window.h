@@ -14,6 +14,8 @@ typedef enum NnAutoPad {
     NN_AUTO_PAD_VALID,
 } NnAutoPad;
 
+NN_MUST_CHECK int nn_auto_pad_read(const NnNode *node, NnAutoPad *ret, NnError *error);
+
 typedef struct NnWindow {
     int spatial;
     NnAutoPad auto_pad;

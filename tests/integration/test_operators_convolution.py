@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Conv in three dimensions against PyTorch."""
+"""Conv in three dimensions and ConvTranspose against PyTorch."""
 import pathlib
 import subprocess
 import sys
@@ -102,6 +102,83 @@ class Conv3d(Case):
         self.refuse('spans 4 does not fit into 3', 'Conv', [f32(1, 2, 3, 4, 4), w],
                     dilations=[3, 1, 1])
         self.refuse('at most 3', 'Conv', [x, w], kernel_shape=[1, 1, 1, 1])
+
+
+class ConvTranspose(Case):
+    def transposed(self, x, w, b=None, pads=None, threads=1, **attributes):
+        n = x.ndim - 2
+        function = (functional.conv_transpose1d, functional.conv_transpose2d,
+                    functional.conv_transpose3d)[n - 1]
+        whole = rounded(function(tensor(x), tensor(w), tensor(b), attributes.get('strides', 1), 0,
+                                 attributes.get('output_padding', 0), attributes.get('group', 1),
+                                 attributes.get('dilations', 1)))
+        if pads:
+            attributes['pads'] = pads
+            whole = whole[(..., *[slice(pads[i], whole.shape[2 + i] - pads[n + i])
+                                  for i in range(n)])]
+        inputs = [x, (w,)] + ([(b,)] if b is not None else [])
+        self.check('ConvTranspose', inputs, whole, 11, threads, **attributes)
+
+    def test_one_dimension(self):
+        self.transposed(f32(2, 3, 9), f32(3, 4, 5), f32(4))
+        self.transposed(f32(2, 4, 9), f32(4, 3, 5), f32(6), [2, 1], strides=[3], dilations=[2],
+                        output_padding=[2], group=2)
+
+    def test_two_dimensions(self):
+        self.transposed(f32(1, 3, 1, 1), f32(3, 2, 3, 2))
+        for stride in (1, 2, 3, 5):
+            self.transposed(f32(2, 6, 7, 5), f32(6, 4, 4, 3), f32(8), [1, 0, 2, 1],
+                            strides=[stride, stride], group=2)
+        self.transposed(f32(1, 4, 6, 7), f32(4, 5, 3, 3), f32(5), [3, 3, 2, 4], dilations=[2, 3],
+                        strides=[2, 1], kernel_shape=[3, 3])
+        self.transposed(f32(1, 4, 3, 3), f32(4, 1, 2, 2), f32(4), [5, 0, 0, 5], strides=[4, 4],
+                        group=4)
+
+    def test_three_dimensions(self):
+        self.transposed(f32(2, 4, 3, 4, 5), f32(4, 3, 2, 3, 4), f32(6), [0, 1, 2, 1, 2, 0],
+                        strides=[1, 2, 3], dilations=[2, 1, 1], output_padding=[0, 1, 2], group=2)
+
+    def test_large(self):
+        for threads in (1, 4):
+            self.transposed(f32(1, 70, 33, 31), f32(70, 45, 4, 4) / 16, f32(45), [1, 1, 1, 1], threads,
+                            strides=[2, 2])
+            self.transposed(f32(1, 64, 20, 20), f32(64, 64, 2, 2) / 8, f32(64), None, threads,
+                            strides=[2, 2])
+
+    def test_auto_pad(self):
+        x, w = f32(1, 2, 4, 5), f32(2, 3, 3, 4)
+        whole = rounded(functional.conv_transpose2d(tensor(x), tensor(w), None, (2, 1)))
+        self.check('ConvTranspose', [x, w], whole, 11, auto_pad='VALID', strides=[2, 1])
+        self.check('ConvTranspose', [x, w], whole[..., :8, 1:6], 11, auto_pad='SAME_UPPER',
+                   strides=[2, 1])
+        self.check('ConvTranspose', [x, w], whole[..., 1:, 2:7], 11, auto_pad='SAME_LOWER',
+                   strides=[2, 1])
+
+    def test_output_shape(self):
+        """Pads follow from the shape; what lies behind the products is the bias."""
+        x, w, b = f32(1, 2, 4, 5), f32(2, 3, 3, 4), f32(3)
+        whole = rounded(functional.conv_transpose2d(tensor(x), tensor(w), tensor(b), 2))
+        self.assertEqual(whole.shape[2:], (9, 12))
+        self.check('ConvTranspose', [x, w, b], whole[..., 1:, 2:11], 11, output_shape=[8, 9],
+                   strides=[2, 2])
+        self.check('ConvTranspose', [x, w, b], whole[..., :8, 1:10], 11, output_shape=[8, 9],
+                   strides=[2, 2], auto_pad='SAME_UPPER', pads=[7, 7, 7, 7])
+        larger = np.broadcast_to(b[:, None, None], (1, 3, 11, 12)).copy()
+        larger[:, :, :9] = whole
+        self.check('ConvTranspose', [x, w, b], larger, 11, output_shape=[11, 12], strides=[2, 2])
+
+    def test_refused(self):
+        x, w = f32(1, 4, 5, 5), f32(4, 2, 3, 3)
+        self.refuse("'strides' holds 0", 'ConvTranspose', [x, w], strides=[0, 1])
+        self.refuse("'pads' has 3 values", 'ConvTranspose', [x, w], pads=[0, 1, 2])
+        self.refuse("'dilations' has 3 values for 2", 'ConvTranspose', [x, w], strides=[1, 1],
+                    dilations=[1, 1, 1])
+        self.refuse('kernel_shape says 4', 'ConvTranspose', [x, w], kernel_shape=[4, 3])
+        self.refuse('in 3 groups', 'ConvTranspose', [x, w], group=3)
+        self.refuse('would be -5', 'ConvTranspose', [x, w], pads=[6, 0, 6, 0])
+        self.refuse('input 2 is 5', 'ConvTranspose', [x, w, f32(5)])
+        self.refuse('too large', 'ConvTranspose', [x, w], strides=[2 ** 24, 2 ** 24])
+        self.refuse('attributes for 1 spatial', 'ConvTranspose', [x, w], strides=[2])
 
 
 if __name__ == '__main__':
