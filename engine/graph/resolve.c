@@ -36,10 +36,34 @@ int nn_node_resolve(NnNode *node, NnError *error)
     return op->prepare ? op->prepare(node, node->params, error) : 0;
 }
 
+/* Files name optional outputs that nobody reads, such as the mask of Dropout:
+ * an operator need not make them. The first output stays. */
+static int drop_unread_outputs(NnGraph *graph)
+{
+    NnGraphIndex index;
+    int r;
+
+    r = nn_graph_index(graph, &index);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        NnNode *node = &graph->nodes[i];
+
+        for (size_t j = 1; !node->op && j < node->n_outputs; j++)
+            if (node->outputs[j] != NN_NO_VALUE && index.uses[node->outputs[j]] == 0)
+                node->outputs[j] = NN_NO_VALUE;
+    }
+    nn_graph_index_clear(&index);
+    return 0;
+}
+
 int nn_graph_resolve(NnGraph *graph, NnError *error)
 {
     int r;
 
+    r = drop_unread_outputs(graph);
+    if (r < 0)
+        return nn_error_set(error, r, "out of memory");
     for (size_t i = 0; i < graph->n_nodes; i++) {
         if (graph->nodes[i].op)
             continue;
