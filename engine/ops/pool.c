@@ -40,10 +40,10 @@ static int pool_infer(const NnCall *call, unsigned types)
     r = nn_check_first_output(call);
     if (r < 0)
         return r;
-    r = nn_check_unused_output(call, 1);
+    r = nn_window_resolve(call, &p->window, p->ceil_mode != 0, &window, dims);
     if (r < 0)
         return r;
-    r = nn_window_resolve(call, &p->window, p->ceil_mode != 0, &window, dims);
+    r = nn_set_output(call, 1, NN_DTYPE_I64, call->in[0]->rank, dims);
     return r < 0 ? r : nn_set_output(call, 0, call->in[0]->dtype, call->in[0]->rank, dims);
 }
 
@@ -60,7 +60,7 @@ static int average_pool_infer(const NnCall *call)
 /* One call, with three spatial dimensions: missing ones are 1 and stand first. */
 typedef struct Pool {
     const NnCall *call;
-    bool average, include_pad;
+    bool average, include_pad, column_major;
     int64_t in[3], out[3], kernel[3], strides[3], dilations[3], before[3], after[3];
     size_t row_bytes;
 } Pool;
@@ -201,6 +201,62 @@ static void pool_rows(void *argument, int64_t begin, int64_t end, unsigned worke
     }
 }
 
+/* Where the largest value under one window stands in its plane, the first of equal
+ * ones, and a NaN before all; -1 when the window sees padding alone. */
+static int64_t find_largest(const Pool *pool, const void *plane, const int64_t *at)
+{
+    int64_t first[3], n[3], start[3], best = -1;
+    for (int axis = 0; axis < 3; axis++) {
+        n[axis] = taps(pool, axis, at[axis], &first[axis]);
+        start[axis] = at[axis] * pool->strides[axis] - pool->before[axis] +
+                      first[axis] * pool->dilations[axis];
+    }
+    SWITCH_POOLED(pool->call->in[0]->dtype, {
+        const T *from = plane;
+        for (int64_t i = 0; i < n[0] * n[1] * n[2]; i++) {
+            int64_t z = start[0] + i / n[2] / n[1] * pool->dilations[0];
+            int64_t y = start[1] + i / n[2] % n[1] * pool->dilations[1];
+            int64_t x = start[2] + i % n[2] * pool->dilations[2];
+            int64_t index = (z * pool->in[1] + y) * pool->in[2] + x;
+            if (best < 0 || from[index] > from[best] ||
+                (from[index] != from[index] && from[best] == from[best]))
+                best = index;
+        }
+    })
+    return best;
+}
+
+/* The number of a place within its plane that Indices has for it. */
+static int64_t storage_index(const Pool *pool, int64_t index)
+{
+    if (!pool->column_major)
+        return index;
+    int64_t x = index % pool->in[2], y = index / pool->in[2] % pool->in[1];
+    int64_t z = index / pool->in[2] / pool->in[1];
+    return (x * pool->in[1] + y) * pool->in[0] + z;
+}
+
+/* One row of the output and of Indices at a time. */
+static void pool_rows_with_indices(void *argument, int64_t begin, int64_t end, unsigned worker)
+{
+    const Pool *pool = argument;
+    const NnTensor *in = pool->call->in[0], *out = pool->call->out[0];
+    int64_t plane = pool->in[0] * pool->in[1] * pool->in[2], *indices = pool->call->out[1]->data;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t at[3] = { i / pool->out[1] % pool->out[0], i % pool->out[1], 0 };
+        int64_t offset = i / pool->out[1] / pool->out[0] * plane;
+        for (; at[2] < pool->out[2]; at[2]++) {
+            SWITCH_POOLED(in->dtype, {
+                const T *from = (const T *)in->data + offset;
+                int64_t best = find_largest(pool, from, at), to = i * pool->out[2] + at[2];
+                ((T *)out->data)[to] = best < 0 ? (T)LOWEST : from[best];
+                indices[to] = best < 0 ? -1 : offset + storage_index(pool, best);
+            })
+        }
+    }
+}
+
 static int run_pool(const NnCall *call, bool average)
 {
     const PoolParams *p = call->params;
@@ -211,7 +267,7 @@ static int run_pool(const NnCall *call, bool average)
     if (r < 0)
         return r;
     Pool pool = { .call = call, .average = average, .include_pad = p->count_include_pad != 0,
-                  .row_bytes = row_bytes(in) };
+                  .column_major = p->storage_order != 0, .row_bytes = row_bytes(in) };
     for (int axis = 0; axis < 3; axis++) {
         int i = axis - (3 - w.spatial);
         pool.in[axis] = i < 0 ? 1 : in->dims[2 + i];
@@ -225,7 +281,8 @@ static int run_pool(const NnCall *call, bool average)
     int64_t rows = in->dims[0] * in->dims[1] * pool.out[0] * pool.out[1];
     int64_t cost = NN_MIN(pool.kernel[0] * pool.kernel[1] * pool.in[2] +
                               pool.kernel[2] * pool.out[2], INT32_MAX);
-    nn_range_run(call->pool, rows, nn_grain(cost), pool_rows, &pool);
+    nn_range_run(call->pool, rows, nn_grain(cost),
+                 nn_output(call, 1) ? pool_rows_with_indices : pool_rows, &pool);
     return 0;
 }
 

@@ -47,7 +47,6 @@ TRAINING = 'ai.onnx.preview.training'
 REFUSED = {
     'test_batchnorm_*_training_mode': 'training',
     'test_training_dropout*': 'training',
-    'test_maxpool_with_argmax_*': 'Indices of MaxPool',
     'test_*_float16': 'arithmetic in float16',
 }
 # Tests whose own values are not those that the engine wants to give, and why.
