@@ -4,6 +4,7 @@
  * scores [batch, classes, boxes], most boxes a class, IoU and score thresholds.
  * Output: rows of batch, class, box. */
 
+#include "ops/box.h"
 #include "ops/support.h"
 
 typedef struct NmsParams {
@@ -52,39 +53,17 @@ static int nms_infer(const NnCall *call)
     return nn_set_output(call, 0, NN_DTYPE_I64, 2, (int64_t[]){ rows, 3 });
 }
 
-typedef struct Box {
-    float x0, y0, x1, y1;
-    float area;
-} Box;
-
 /* Scratch: a box and an index for each box of one image. */
 static size_t nms_scratch(const NnCall *call)
 {
-    return (size_t)call->in[0]->dims[1] * (sizeof(Box) + sizeof(int64_t));
+    return (size_t)call->in[0]->dims[1] * (sizeof(NnBox) + sizeof(int64_t));
 }
 
-static Box read_box(const float *v, bool center)
+/* Corners have y first. */
+static NnBox read_box(const float *v, bool center)
 {
-    Box box;
-    if (center) {
-        box = (Box){ v[0] - v[2] / 2, v[1] - v[3] / 2, v[0] + v[2] / 2, v[1] + v[3] / 2, 0 };
-    } else {
-        /* Any two opposite corners, y first. */
-        box = (Box){ NN_MIN(v[1], v[3]), NN_MIN(v[0], v[2]), NN_MAX(v[1], v[3]),
-                     NN_MAX(v[0], v[2]), 0 };
-    }
-    box.area = (box.x1 - box.x0) * (box.y1 - box.y0);
-    return box;
-}
-
-static bool overlap(const Box *a, const Box *b, float threshold)
-{
-    float width = NN_MIN(a->x1, b->x1) - NN_MAX(a->x0, b->x0);
-    float height = NN_MIN(a->y1, b->y1) - NN_MAX(a->y0, b->y0);
-    if (!(width > 0 && height > 0))
-        return false;
-    float both = width * height, either = a->area + b->area - both;
-    return either > 0 && both / either > threshold;
+    return center ? nn_box_from_center(v[0], v[1], v[2], v[3])
+                  : nn_box_from_corners(v[1], v[0], v[3], v[2]);
 }
 
 /* The better score stands first, of equal ones the earlier box. */
@@ -102,7 +81,7 @@ typedef struct Nms {
 
 /* Keeps the best boxes of one class at the end of index[0…n-1], the first one
  * last, and returns how many. Those already taken from the heap make room. */
-static int64_t suppress(const Nms *nms, const Box *boxes, const float *scores, int64_t n,
+static int64_t suppress(const Nms *nms, const NnBox *boxes, const float *scores, int64_t n,
                         int64_t *index)
 {
     int64_t left = 0, kept = 0;
@@ -114,7 +93,7 @@ static int64_t suppress(const Nms *nms, const Box *boxes, const float *scores, i
         int64_t best = nn_heap_take(index, left, better, scores);
         bool free = true;
         for (int64_t j = 0; free && j < kept; j++)
-            free = !overlap(&boxes[best], &boxes[index[n - 1 - j]], nms->iou);
+            free = !(nn_box_iou(&boxes[best], &boxes[index[n - 1 - j]]) > nms->iou);
         if (free)
             index[n - 1 - kept++] = best;
     }
@@ -128,7 +107,7 @@ static int nms_run(const NnCall *call)
     const NnTensor *most = nn_input(call, 2), *iou = nn_input(call, 3), *score = nn_input(call, 4);
     int64_t n = in->dims[1], classes = scores->dims[1], rows = 0;
     int64_t *index = call->scratch, *to = call->out[0]->data;
-    Box *boxes = (Box *)(index + n);
+    NnBox *boxes = (NnBox *)(index + n);
     Nms nms = {
         .most = most ? nn_load_int(most, 0) : 0,
         .iou = iou ? *(const float *)iou->data : 0,

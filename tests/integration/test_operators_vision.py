@@ -97,5 +97,121 @@ class MaxUnpool(Case):
                     strides=[2 ** 31 - 1])
 
 
+def ordered(box):
+    return np.concatenate([np.minimum(box[:2], box[2:]), np.maximum(box[:2], box[2:])])
+
+
+class EfficientNms(Case):
+    """TensorRT's operator against its description, written down plainly."""
+
+    def reference(self, boxes, scores, anchors=None, background_class=-1, max_output_boxes=20,
+                  score_threshold=0.25, iou_threshold=0.45, score_activation=0, box_coding=0,
+                  class_agnostic=0):
+        batch, n, classes = scores.shape
+        results = [np.zeros((batch, 1), np.int32), np.zeros((batch, max_output_boxes, 4), np.float32),
+                   np.zeros((batch, max_output_boxes), np.float32),
+                   np.zeros((batch, max_output_boxes), np.int32)]
+        if score_activation:
+            scores = (1 / (1 + np.exp(-scores.astype(np.float64)))).astype(np.float32)
+        for image in range(batch):
+            kept = []
+            for flat in np.argsort(-scores[image].ravel(), kind='stable')[:4096]:
+                place, c = divmod(flat, classes)
+                if c == background_class or scores[image, place, c] < score_threshold or \
+                        len(kept) == max_output_boxes:
+                    continue
+                box = boxes[image, place, c] if boxes.ndim == 4 else boxes[image, place]
+                anchor = None if anchors is None else anchors[image % len(anchors), place]
+                box = self.corners(box, anchor, box_coding)
+                if all(self.iou(box, other) < iou_threshold for other, d in kept
+                       if class_agnostic or c == d):
+                    for result, value in zip(results[1:], (box, scores[image, place, c], c)):
+                        result[image, len(kept)] = value
+                    kept.append((box, c))
+            results[0][image] = len(kept)
+        return results
+
+    @staticmethod
+    def corners(box, anchor, center_size):
+        if center_size:
+            if anchor is not None:
+                box = np.concatenate([box[:2] * anchor[2:] + anchor[:2],
+                                      np.exp(box[2:]) * anchor[2:]])
+            return np.concatenate([box[:2] - box[2:] / 2, box[:2] + box[2:] / 2])
+        return box if anchor is None else ordered(box) + ordered(anchor)
+
+    @staticmethod
+    def iou(a, b):
+        a, b = ordered(a), ordered(b)
+        both = np.prod(np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None))
+        return both / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - both)
+
+    def suppress(self, *inputs, domain='TRT', **attributes):
+        expected = self.reference(*inputs, **attributes)
+        self.assertGreater(expected[0].min(), 0)
+        self.check('EfficientNMS_TRT', list(inputs), expected, domain=domain, plugin_version='1',
+                   **{'max_output_boxes': 20, **attributes})
+        return expected
+
+    def boxes(self, *shape):
+        low = random.uniform(0, 60, (*shape, 2))
+        return np.concatenate([low, low + random.uniform(5, 30, (*shape, 2))], -1).astype(np.float32)
+
+    def test_plain(self):
+        boxes = self.boxes(2, 200)
+        scores = random.uniform(0, 1, (2, 200, 3)).astype(np.float32)
+        self.suppress(boxes, scores)
+        self.suppress(boxes, scores, domain='')
+        self.suppress(boxes, scores, background_class=1, score_threshold=0.6, iou_threshold=0.3)
+        self.suppress(boxes, scores, class_agnostic=1)
+        self.suppress(boxes[..., [2, 3, 0, 1]].copy(), scores)
+        few = self.suppress(boxes, scores, score_threshold=0.985, max_output_boxes=50)
+        self.assertLess(few[0].max(), 50)
+
+    def test_coding(self):
+        corners = self.boxes(2, 100)
+        scores = random.uniform(0, 1, (2, 100, 2)).astype(np.float32)
+        centers = np.concatenate([(corners[..., :2] + corners[..., 2:]) / 2,
+                                  corners[..., 2:] - corners[..., :2]], -1)
+        self.suppress(centers, scores, box_coding=1)
+        self.suppress(self.boxes(2, 100, 2), scores)
+        for anchors in (centers, centers[:1]):
+            self.suppress(f32(2, 100, 4) / 4, scores, anchors, box_coding=1)
+        self.suppress(np.abs(f32(2, 100, 4)) / 100, scores, corners[:1])
+
+    def test_raw_scores(self):
+        boxes, scores = self.boxes(1, 150), 2 * f32(1, 150, 4)
+        self.suppress(boxes, scores, score_activation=1, score_threshold=0.4)
+        self.suppress(boxes, scores, score_activation=1, score_threshold=0.0, max_output_boxes=600)
+
+    def test_candidates(self):
+        """No more than the 4096 best scores are looked at."""
+        boxes = self.boxes(1, 1)[:, [0] * 5001] + np.float32([500, 0, 500, 0]) * \
+            (np.arange(5001) // 4096)[:, None].astype(np.float32)
+        scores = np.linspace(1, 0.5, 5001, dtype=np.float32)[None, :, None]
+        self.assertEqual(self.suppress(boxes, scores)[0], 1)
+
+    def test_nothing(self):
+        expected = [np.zeros((1, 1), np.int32), np.zeros((1, 5, 4), np.float32),
+                    np.zeros((1, 5), np.float32), np.zeros((1, 5), np.int32)]
+        inputs = [self.boxes(1, 9), np.full((1, 9, 2), 0.1, np.float32)]
+        self.check('EfficientNMS_TRT', inputs, expected, domain='TRT', max_output_boxes=5)
+        self.check('EfficientNMS_TRT', inputs, [None, None, expected[2]], domain='TRT',
+                   max_output_boxes=5)
+
+    def test_refused(self):
+        boxes, scores = self.boxes(1, 9), np.ones((1, 9, 2), np.float32)
+
+        def refuse(words, *inputs, **attributes):
+            self.refuse(words, 'EfficientNMS_TRT', list(inputs), domain='TRT', **attributes)
+
+        refuse('max_output_boxes is 0', boxes, scores, max_output_boxes=0)
+        refuse('max_output_boxes is 1099511627776', boxes, scores, max_output_boxes=2 ** 40)
+        refuse('box_coding is 2', boxes, scores, box_coding=2)
+        refuse('boxes and scores are not', boxes, scores[:, 1:])
+        refuse('boxes and scores are not', self.boxes(1, 9, 3), scores)
+        refuse('anchors do not fit', boxes, scores, self.boxes(1, 8))
+
+
 if __name__ == '__main__':
     unittest.main()
