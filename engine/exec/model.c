@@ -132,6 +132,53 @@ const NnTensor *nn_model_output(const NnModel *model, size_t index)
     return &model->program->outputs[index];
 }
 
+static int find(const NnGraph *graph, const NnValueId *ids, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(graph->values[ids[i]].name, name) == 0)
+            return (int)i;
+    return -ENOENT;
+}
+
+int nn_model_find_input(const NnModel *model, const char *name)
+{
+    const NnGraph *graph = model->program->graph;
+
+    return find(graph, graph->inputs, graph->n_inputs, name);
+}
+
+int nn_model_find_output(const NnModel *model, const char *name)
+{
+    const NnGraph *graph = model->program->graph;
+
+    return find(graph, graph->outputs, graph->n_outputs, name);
+}
+
+size_t nn_model_n_metadata(const NnModel *model)
+{
+    return model->program->graph->n_metadata;
+}
+
+const char *nn_model_metadata_key(const NnModel *model, size_t index)
+{
+    return model->program->graph->metadata[index].key;
+}
+
+const char *nn_model_metadata_value(const NnModel *model, size_t index)
+{
+    return model->program->graph->metadata[index].value;
+}
+
+const char *nn_model_producer(const NnModel *model)
+{
+    return model->program->graph->producer;
+}
+
+int nn_model_opset(const NnModel *model)
+{
+    return model->program->graph->opset;
+}
+
 const char *nn_model_metadata(const NnModel *model, const char *key)
 {
     for (size_t i = 0; i < model->program->graph->n_metadata; i++)

@@ -35,6 +35,9 @@ void nn_node_clear(NnNode *node)
 static void value_clear(NnValue *value)
 {
     free(value->name);
+    for (int i = 0; value->dim_names && i < NN_RANK_MAX; i++)
+        free(value->dim_names[i]);
+    free(value->dim_names);
     if (value->owned)
         free(value->tensor.data);
 }
@@ -64,6 +67,8 @@ NnGraph *nn_graph_free(NnGraph *graph)
         free(graph->metadata[i].value);
     }
     free(graph->name);
+    free(graph->producer);
+    free(graph->declared_outputs);
     free(graph->values);
     free(graph->nodes);
     free(graph->inputs);
@@ -151,6 +156,16 @@ int nn_graph_take_spent(NnGraph *graph, NnNode *node)
     graph->spent[graph->n_spent++] = *node;
     *node = (NnNode){ 0 };
     return 0;
+}
+
+int nn_value_name_dim(NnValue *value, int dim, const char *name)
+{
+    if (!value->dim_names)
+        value->dim_names = calloc(NN_RANK_MAX, sizeof(value->dim_names[0]));
+    if (!value->dim_names)
+        return -ENOMEM;
+    value->dim_names[dim] = strdup(name);
+    return value->dim_names[dim] ? 0 : -ENOMEM;
 }
 
 void nn_value_set_constant(NnValue *value, const NnTensor *tensor, bool owned)

@@ -48,6 +48,7 @@ typedef struct NnValue {
     bool dynamic;       /* true dims are known only while running */
     bool input;
     bool output;
+    char **dim_names;   /* NN_RANK_MAX, NULL where the file names none; NULL but for inputs */
 } NnValue;
 
 typedef struct NnNode {
@@ -81,6 +82,8 @@ typedef struct NnMetadata {
 
 struct NnGraph {
     char *name;
+    char *producer;     /* the program that wrote the file, or NULL */
+    int opset;          /* of the standard's operators; 0: the file has none */
     NnValue *values;
     size_t n_values, values_capacity;
     NnNode *nodes;
@@ -89,6 +92,7 @@ struct NnGraph {
     size_t n_inputs;
     NnValueId *outputs;
     size_t n_outputs;
+    NnTensor *declared_outputs; /* what the file says of them, or NULL */
     NnMetadata *metadata;
     size_t n_metadata;
     NnCapture *captures;    /* of a body */
@@ -137,6 +141,9 @@ void nn_graph_index_clear(NnGraphIndex *index);
 
 /* All readers of a value v, graph outputs too, read map[v]. */
 void nn_graph_apply_map(NnGraph *graph, const NnValueId *map);
+
+/* Remembers what the file calls a dimension of an input. -ENOMEM. */
+NN_MUST_CHECK int nn_value_name_dim(NnValue *value, int dim, const char *name);
 
 /* Frees what an attribute or a node owns. */
 void nn_attribute_clear(NnAttribute *attribute);

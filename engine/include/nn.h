@@ -148,8 +148,24 @@ NN_PUBLIC size_t nn_model_n_outputs(const NnModel *model);
 NN_PUBLIC const char *nn_model_output_name(const NnModel *model, size_t index);
 NN_PUBLIC const NnTensor *nn_model_output(const NnModel *model, size_t index);
 
-/* Value of a metadata key of the file, or NULL. Lives as long as the model. */
+/* Index of the input or output of that name; -ENOENT when there is none. */
+NN_PUBLIC int nn_model_find_input(const NnModel *model, const char *name);
+NN_PUBLIC int nn_model_find_output(const NnModel *model, const char *name);
+
+/* Value of a metadata key of the file, the first where the key stands there
+ * twice; NULL when it does not. Lives as long as the model. */
 NN_PUBLIC const char *nn_model_metadata(const NnModel *model, const char *key);
+
+/* All metadata in the order of the file; `index` counts from 0. The strings live
+ * as long as the model. */
+NN_PUBLIC size_t nn_model_n_metadata(const NnModel *model);
+NN_PUBLIC const char *nn_model_metadata_key(const NnModel *model, size_t index);
+NN_PUBLIC const char *nn_model_metadata_value(const NnModel *model, size_t index);
+
+/* The program that wrote the file, "pytorch 2.1.0", or NULL; the version of the
+ * standard's operators that it uses, 0 where the format knows none. */
+NN_PUBLIC const char *nn_model_producer(const NnModel *model);
+NN_PUBLIC int nn_model_opset(const NnModel *model);
 
 /* Floating-point operations of one inference, two for each multiply-add, and
  * the planned memory of one session in bytes. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "onnx/import.h"
 
+#include <stdio.h>
+
 #include "base/limits.h"
 #include "onnx.pb-c.h"
 #include "onnx/names.h"
 #include "onnx/tensor.h"
+#include "onnx/types.h"
 
 /* One graph in hand: the file's own, or a body within it. */
 typedef struct Import {
@@ -46,11 +49,6 @@ static const char *or_empty(const char *s)
     return s ? s : "";
 }
 
-static bool is_default_domain(const char *domain)
-{
-    return !domain || !*domain || strcmp(domain, "ai.onnx") == 0;
-}
-
 static int check_name(const char *name, NnError *error)
 {
     if (strlen(name) > NN_LIMIT_NAME_BYTES)
@@ -68,24 +66,29 @@ static int out_of_memory(int r, NnError *error)
 
 static int import_opset(Import *import)
 {
-    int64_t opset = 1; /* the specification's default where the model states none */
+    /* 1 is the specification's default where the model states none. */
+    int opset = nn_onnx_opset(import->proto, "", 1);
 
-    for (size_t i = 0; i < import->proto->n_opset_import; i++)
-        if (is_default_domain(import->proto->opset_import[i]->domain))
-            opset = import->proto->opset_import[i]->version;
     if (opset < NN_OPSET_MIN || opset > NN_OPSET_MAX)
         return nn_error_set(import->error, -ENOTSUP,
-                            "it uses ONNX opset %lld, opsets %d to %d are supported",
-                            (long long)opset, NN_OPSET_MIN, NN_OPSET_MAX);
-    import->opset = (int)opset;
+                            "it uses ONNX opset %d, opsets %d to %d are supported", opset,
+                            NN_OPSET_MIN, NN_OPSET_MAX);
+    import->opset = import->graph->opset = opset;
     return 0;
 }
 
 static int import_metadata(Import *import)
 {
     size_t n = import->proto->n_metadata_props;
+    const char *version = or_empty(import->proto->producer_version);
     NnGraph *graph = import->graph;
 
+    if (import->proto->producer_name && *import->proto->producer_name &&
+        asprintf(&graph->producer, "%s%s%s", import->proto->producer_name, *version ? " " : "",
+                 version) < 0) {
+        graph->producer = NULL;
+        return out_of_memory(-ENOMEM, import->error);
+    }
     graph->metadata = calloc(NN_MAX(n, 1), sizeof(graph->metadata[0]));
     if (!graph->metadata)
         return out_of_memory(-ENOMEM, import->error);
@@ -122,38 +125,6 @@ static int import_initializer(Import *import, Onnx__Tensor *proto)
     return 0;
 }
 
-/* Dimensions that are open or named stay -1 until shapes are bound. */
-static int import_type(Import *import, const Onnx__ValueInfo *info, NnTensor *ret)
-{
-    const char *name = or_empty(info->name);
-    const Onnx__TensorType *type;
-    NnTensor tensor = { 0 };
-
-    if (!info->type || !info->type->tensor_type)
-        return nn_error_set(import->error, -ENOTSUP, "input '%s' is not a tensor", name);
-    type = info->type->tensor_type;
-    tensor.dtype = nn_dtype_from_onnx(type->elem_type);
-    if (tensor.dtype == NN_DTYPE_UNDEFINED)
-        return nn_error_set(import->error, -ENOTSUP, "input '%s': element type %d is not supported",
-                            name, type->elem_type);
-    if (!type->shape)
-        return nn_error_set(import->error, -ENOTSUP, "input '%s' has no shape", name);
-    if (type->shape->n_dim > NN_RANK_MAX)
-        return nn_error_set(import->error, -E2BIG,
-                            "input '%s' has %zu dimensions, at most %d are possible", name,
-                            type->shape->n_dim, NN_RANK_MAX);
-    tensor.rank = (int)type->shape->n_dim;
-    for (int i = 0; i < tensor.rank; i++) {
-        const Onnx__Dimension *dim = type->shape->dim[i];
-
-        tensor.dims[i] = dim->has_dim_value && dim->dim_value >= 0 ? dim->dim_value : -1;
-        if (dim->dim_param && *dim->dim_param)
-            tensor.dims[i] = -1;
-    }
-    *ret = tensor;
-    return 0;
-}
-
 static int import_inputs(Import *import)
 {
     const Onnx__Graph *proto = import->graph_proto;
@@ -178,7 +149,8 @@ static int import_inputs(Import *import)
         if (graph->values[id].input)
             return nn_error_set(import->error, -EBADMSG, "input '%s' stands there twice", name);
         /* What goes into a body is known from where it is used. */
-        r = import->depth ? 0 : import_type(import, proto->input[i], &graph->values[id].tensor);
+        r = import->depth ? 0 : nn_onnx_input_type(proto->input[i], &graph->values[id],
+                                                   import->error);
         if (r < 0)
             return r;
         graph->values[id].input = true;
@@ -195,7 +167,8 @@ static int import_outputs(Import *import)
     if (proto->n_output == 0)
         return nn_error_set(import->error, -EBADMSG, "the graph has no outputs");
     graph->outputs = calloc(proto->n_output, sizeof(graph->outputs[0]));
-    if (!graph->outputs)
+    graph->declared_outputs = calloc(proto->n_output, sizeof(graph->declared_outputs[0]));
+    if (!graph->outputs || !graph->declared_outputs)
         return out_of_memory(-ENOMEM, import->error);
     for (size_t i = 0; i < proto->n_output; i++) {
         const char *name = or_empty(proto->output[i]->name);
@@ -212,6 +185,7 @@ static int import_outputs(Import *import)
             return nn_error_set(import->error, -EBADMSG,
                                 "output '%s' of the graph is made by no node", name);
         graph->values[id].output = true;
+        graph->declared_outputs[graph->n_outputs] = nn_onnx_output_type(proto->output[i]);
         graph->outputs[graph->n_outputs++] = id;
     }
     return 0;
@@ -490,10 +464,12 @@ static int import_node(Import *import, const Onnx__Node *proto)
     r = nn_graph_add_node(import->graph, &node);
     if (r < 0)
         return out_of_memory(r, import->error);
-    node->opset = import->opset;
+    node->opset = nn_onnx_is_default_domain(proto->domain)
+                      ? import->opset
+                      : nn_onnx_opset(import->proto, proto->domain, 1);
     node->name = strdup(name);
     node->op_type = strdup(or_empty(proto->op_type));
-    node->domain = strdup(is_default_domain(proto->domain) ? "" : proto->domain);
+    node->domain = strdup(nn_onnx_is_default_domain(proto->domain) ? "" : proto->domain);
     if (!node->name || !node->op_type || !node->domain)
         return out_of_memory(-ENOMEM, import->error);
     r = import_attributes(import, proto, node);

@@ -129,8 +129,12 @@ int cmd_inspect(const Options *options)
                  nn_model_input);
     print_values("output", nn_model_n_outputs(loaded.model), loaded.model, nn_model_output_name,
                  nn_model_output);
-    for (size_t i = 0; i < graph->n_metadata; i++)
-        printf("metadata %s: %s\n", graph->metadata[i].key, graph->metadata[i].value);
+    if (nn_model_producer(loaded.model))
+        printf("producer: %s\n", nn_model_producer(loaded.model));
+    printf("opset: %d\n", nn_model_opset(loaded.model));
+    for (size_t i = 0; i < nn_model_n_metadata(loaded.model); i++)
+        printf("metadata %s: %s\n", nn_model_metadata_key(loaded.model, i),
+               nn_model_metadata_value(loaded.model, i));
     r = print_operators(graph);
     if (r < 0)
         return r;

@@ -204,9 +204,9 @@ double tool_element(const NnTensor *tensor, int64_t i)
 
 int tool_find_output(const NnModel *model, const char *name)
 {
-    for (size_t i = 0; i < nn_model_n_outputs(model); i++)
-        if (strcmp(nn_model_output_name(model, i), name) == 0)
-            return (int)i;
-    fprintf(stderr, "plated-nn: the model has no output '%s'\n", name);
-    return -ENOENT;
+    int index = nn_model_find_output(model, name);
+
+    if (index < 0)
+        fprintf(stderr, "plated-nn: the model has no output '%s'\n", name);
+    return index;
 }
