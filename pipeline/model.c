@@ -30,7 +30,8 @@ int lpr_model_load(NnContext *context, const char *path, const char *task, LprMo
     _cleanup_(lpr_model_freep) LprModel *model = calloc(1, sizeof(*model));
     if (!model)
         return nn_error_set(error, -ENOMEM, "%s: out of memory", path);
-    int r = nn_model_load(context, path, NULL, &model->model, error);
+    static const NnModelOptions options = {.fixed = true};
+    int r = nn_model_load(context, path, &options, &model->model, error);
     if (r < 0)
         return r;
     r = read_contract(model, task, error);

@@ -3,6 +3,8 @@
 
 /* What context, model and session know of each other. */
 
+#include <pthread.h>
+
 #include "base/pool.h"
 #include "graph/infer.h"
 #include "kernels/kernels.h"
@@ -15,11 +17,13 @@ struct NnContext {
     void *log_userdata;
 };
 
-/* One operator call of the program. `in` and `out` index the session's tensors. */
+/* One operator call of the program. */
 typedef struct NnStep {
     const NnNode *node;
     void *state;        /* packed weights */
     size_t state_bytes;
+    unsigned *state_refs; /* steps of programs of one model that share it, under the model's
+                             lock; NULL: it is not freed */
     bool dynamic;       /* infers its dims again while running */
 } NnStep;
 
@@ -30,7 +34,8 @@ typedef struct NnPlan {
     size_t scratch_offset;
 } NnPlan;
 
-/* A graph compiled for fixed input shapes. Read-only; sessions share it. */
+/* A graph compiled for fixed input shapes. Read-only but for the count; sessions
+ * share it. */
 typedef struct NnProgram {
     NnContext *context;
     NnGraph *graph;     /* after passes; owns constants and params */
@@ -40,12 +45,32 @@ typedef struct NnProgram {
     NnTensor *inputs;   /* descriptions */
     NnTensor *outputs;
     uint64_t flops;
+    unsigned refs;      /* under the model's lock */
 } NnProgram;
+
+/* Programs that a model keeps for shapes that may come back, the default apart. */
+#define NN_RECENT_PROGRAMS 4
 
 struct NnModel {
     NnContext *context;
-    NnProgram *program;
+    char *name;         /* for messages */
+    NnGraph *source;    /* as read; its constants are lent to the programs. NULL when no other
+                           shapes can be bound: the default program has taken it over */
+    NnProgram *program; /* of the shapes known at load; NULL while dims are open */
+    NnTensor *declared; /* inputs as the file has them */
+    NnTensor *inputs;   /* and as they were bound at load */
+    bool verify, keep_graph;
+    pthread_mutex_t lock;
+    NnProgram *recent[NN_RECENT_PROGRAMS]; /* the last one first */
 };
+
+/* What the caller says about dimensions that the file leaves open. */
+typedef struct NnBinding {
+    const NnShape *shapes;
+    size_t n_shapes;
+    const NnDim *dims;
+    size_t n_dims;
+} NnBinding;
 
 void nn_log(const NnContext *context, NnLogLevel level, const char *format, ...) NN_PRINTF(3, 4);
 
@@ -55,16 +80,33 @@ void nn_log(const NnContext *context, NnLogLevel level, const char *format, ...)
 NN_MUST_CHECK int nn_plan_make(const NnGraph *graph, size_t scratch_bytes, NnPlan *ret_plan);
 void nn_plan_clear(NnPlan *plan);
 
-/* Gives each input of the graph the shape that the options state for it. -EINVAL:
- * what they state does not fit the file, or leaves a dimension open. */
-NN_MUST_CHECK int nn_graph_bind(NnGraph *graph, const NnModelOptions *options, NnError *error);
+/* The shapes of all inputs. Not complete: some dims stay -1. -EINVAL: what is
+ * stated does not fit the file. -E2BIG: an input over the limit. */
+NN_MUST_CHECK int nn_bind_inputs(const NnGraph *graph, const NnBinding *binding,
+                                 NnTensor *ret_inputs, bool *ret_complete, NnError *error);
 
-/* Compiles a graph whose input shapes are complete. Takes the graph over, on
- * failure too. */
-NN_MUST_CHECK int nn_program_new(NnContext *context, NnGraph *graph, const NnModelOptions *options,
-                                 NnProgram **ret_program, NnError *error);
+/* The sentence for inputs that are not complete; -EINVAL. */
+int nn_bind_open_error(const NnGraph *graph, const NnTensor *inputs, NnError *error);
+
+/* Compiles a graph for these inputs. Takes the graph over, on failure too. With
+ * `like`, a program of the same model for other shapes, packed weights that are
+ * the same are shared. */
+NN_MUST_CHECK int nn_program_new(const NnModel *model, NnGraph *graph, const NnTensor *inputs,
+                                 const NnProgram *like, NnProgram **ret_program, NnError *error);
 NnProgram *nn_program_free(NnProgram *program);
 NN_DEFINE_CLEANUP(NnProgram, nn_program_free)
+
+/* One line at debug level. */
+void nn_program_log(const NnModel *model, const NnProgram *program);
+
+/* The program for these shapes, from those at hand or compiled now; a reference
+ * for the caller. -EINVAL: the shapes do not fit, or leave dims open. */
+NN_MUST_CHECK int nn_model_bind(NnModel *model, const NnBinding *binding, NnProgram **ret_program,
+                                NnError *error);
+
+/* A reference to the default program, or NULL. */
+NnProgram *nn_model_default(NnModel *model);
+void nn_model_unref(NnModel *model, NnProgram *program);
 
 /* The graph behind a model, for the tool and the tests. */
 const NnGraph *nn_model_graph(const NnModel *model);

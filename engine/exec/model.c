@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* From a file to a model, and what a model says of itself. */
+/* From a file to a model. */
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,39 +14,101 @@
 
 NN_DEFINE_CLEANUP(NnModel, nn_model_free)
 
+static int model_new(NnContext *context, const char *name, NnModel **ret_model)
+{
+    _cleanup_(nn_model_freep) NnModel *model = calloc(1, sizeof(*model));
+
+    if (!model)
+        return -ENOMEM;
+    pthread_mutex_init(&model->lock, NULL);
+    model->context = context;
+    model->name = strdup(name);
+    if (!model->name)
+        return -ENOMEM;
+    *ret_model = NN_TAKE(model);
+    return 0;
+}
+
+static bool is_open(const NnTensor *inputs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (int d = 0; d < inputs[i].rank; d++)
+            if (inputs[i].dims[d] < 0)
+                return true;
+    return false;
+}
+
+/* What can be said of a model without shapes: whether its operators are there. */
+static int check_operators(const NnGraph *source, NnError *error)
+{
+    _cleanup_(nn_graph_freep) NnGraph *graph = NULL;
+    int r;
+
+    r = nn_graph_clone(source, &graph);
+    if (r < 0)
+        return nn_error_set(error, r, "out of memory");
+    return nn_graph_resolve(graph, error);
+}
+
+static int compile_open(NnModel *model, bool complete, NnError *error)
+{
+    NnGraph *graph;
+    int r;
+
+    if (!complete)
+        return check_operators(model->source, error);
+    r = nn_graph_clone(model->source, &graph);
+    if (r < 0)
+        return nn_error_set(error, r, "out of memory");
+    return nn_program_new(model, graph, model->inputs, NULL, &model->program, error);
+}
+
 /* Takes the graph over. */
 static int compile(NnModel *model, NnGraph *graph, const NnModelOptions *options, NnError *error)
 {
+    NnBinding binding = { options->shapes, options->n_shapes, options->dims, options->n_dims };
+    bool complete;
     int r;
 
-    r = nn_graph_bind(graph, options, error);
-    if (r < 0) {
-        nn_graph_free(graph);
+    model->source = graph;
+    model->verify = options->verify;
+    model->keep_graph = options->keep_graph;
+    model->declared = calloc(NN_MAX(graph->n_inputs, 1), sizeof(model->declared[0]));
+    model->inputs = calloc(NN_MAX(graph->n_inputs, 1), sizeof(model->inputs[0]));
+    if (!model->declared || !model->inputs)
+        return nn_error_set(error, -ENOMEM, "out of memory");
+    for (size_t i = 0; i < graph->n_inputs; i++)
+        model->declared[i] = graph->values[graph->inputs[i]].tensor;
+    r = nn_bind_inputs(graph, &binding, model->inputs, &complete, error);
+    if (r < 0)
         return r;
-    }
-    return nn_program_new(model->context, graph, options, &model->program, error);
+    if (!complete && options->fixed)
+        return nn_bind_open_error(graph, model->inputs, error);
+    if (!options->fixed && is_open(model->declared, graph->n_inputs))
+        return compile_open(model, complete, error);
+    return nn_program_new(model, NN_TAKE(model->source), model->inputs, NULL, &model->program,
+                          error);
 }
 
 static int load(NnContext *context, const char *name, const char *directory, const void *bytes,
                 size_t n_bytes, const NnModelOptions *options, NnModel **ret_model, NnError *error)
 {
     static const NnModelOptions defaults = { 0 };
-    _cleanup_(nn_model_freep) NnModel *model = calloc(1, sizeof(*model));
+    _cleanup_(nn_model_freep) NnModel *model = NULL;
     NnGraph *graph;
     int r;
 
-    if (!model)
-        return nn_error_set(error, -ENOMEM, "out of memory");
-    model->context = context;
+    r = model_new(context, name, &model);
+    if (r < 0)
+        return nn_error_set(error, r, "out of memory");
     r = nn_onnx_import(name, directory, bytes, n_bytes, &graph, error);
     if (r < 0)
         return r;
     r = compile(model, graph, options ? options : &defaults, error);
     if (r < 0)
         return nn_error_prefix(error, r, "%s", name);
-    nn_log(context, NN_LOG_DEBUG, "%s: %zu steps, %.2f GFLOP, %.1f MiB of working memory", name,
-           model->program->n_steps, (double)model->program->flops / 1e9,
-           (double)model->program->plan.arena_bytes / (1 << 20));
+    if (model->program)
+        nn_program_log(model, model->program);
     *ret_model = NN_TAKE(model);
     return 0;
 }
@@ -98,106 +160,13 @@ NnModel *nn_model_free(NnModel *model)
     if (!model)
         return NULL;
     nn_program_free(model->program);
+    for (size_t i = 0; i < NN_RECENT_PROGRAMS; i++)
+        nn_program_free(model->recent[i]);
+    nn_graph_free(model->source);
+    free(model->declared);
+    free(model->inputs);
+    free(model->name);
+    pthread_mutex_destroy(&model->lock);
     free(model);
     return NULL;
-}
-
-size_t nn_model_n_inputs(const NnModel *model)
-{
-    return model->program->graph->n_inputs;
-}
-
-const char *nn_model_input_name(const NnModel *model, size_t index)
-{
-    return model->program->graph->values[model->program->graph->inputs[index]].name;
-}
-
-const NnTensor *nn_model_input(const NnModel *model, size_t index)
-{
-    return &model->program->inputs[index];
-}
-
-size_t nn_model_n_outputs(const NnModel *model)
-{
-    return model->program->graph->n_outputs;
-}
-
-const char *nn_model_output_name(const NnModel *model, size_t index)
-{
-    return model->program->graph->values[model->program->graph->outputs[index]].name;
-}
-
-const NnTensor *nn_model_output(const NnModel *model, size_t index)
-{
-    return &model->program->outputs[index];
-}
-
-static int find(const NnGraph *graph, const NnValueId *ids, size_t n, const char *name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(graph->values[ids[i]].name, name) == 0)
-            return (int)i;
-    return -ENOENT;
-}
-
-int nn_model_find_input(const NnModel *model, const char *name)
-{
-    const NnGraph *graph = model->program->graph;
-
-    return find(graph, graph->inputs, graph->n_inputs, name);
-}
-
-int nn_model_find_output(const NnModel *model, const char *name)
-{
-    const NnGraph *graph = model->program->graph;
-
-    return find(graph, graph->outputs, graph->n_outputs, name);
-}
-
-size_t nn_model_n_metadata(const NnModel *model)
-{
-    return model->program->graph->n_metadata;
-}
-
-const char *nn_model_metadata_key(const NnModel *model, size_t index)
-{
-    return model->program->graph->metadata[index].key;
-}
-
-const char *nn_model_metadata_value(const NnModel *model, size_t index)
-{
-    return model->program->graph->metadata[index].value;
-}
-
-const char *nn_model_producer(const NnModel *model)
-{
-    return model->program->graph->producer;
-}
-
-int nn_model_opset(const NnModel *model)
-{
-    return model->program->graph->opset;
-}
-
-const char *nn_model_metadata(const NnModel *model, const char *key)
-{
-    for (size_t i = 0; i < model->program->graph->n_metadata; i++)
-        if (strcmp(model->program->graph->metadata[i].key, key) == 0)
-            return model->program->graph->metadata[i].value;
-    return NULL;
-}
-
-uint64_t nn_model_flops(const NnModel *model)
-{
-    return model->program->flops;
-}
-
-size_t nn_model_arena_bytes(const NnModel *model)
-{
-    return model->program->plan.arena_bytes;
-}
-
-const NnGraph *nn_model_graph(const NnModel *model)
-{
-    return model->program->graph;
 }

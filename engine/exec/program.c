@@ -40,8 +40,58 @@ static NnCall step_call(const NnProgram *program, const NnNode *node, Pointers *
     };
 }
 
+/* Steps of another program that may have packed the same weights: those near this
+ * one, for shapes change few steps. */
+#define STATE_REACH 16
+
+/* Uses what another program has packed where it is the same, byte by byte. */
+static void share_state(NnStep *step, size_t index, const NnProgram *like)
+{
+    size_t first = index > STATE_REACH ? index - STATE_REACH : 0;
+
+    for (size_t i = first; i < like->n_steps && i <= index + STATE_REACH; i++) {
+        const NnStep *other = &like->steps[i];
+
+        if (!other->state_refs || other->node->op != step->node->op ||
+            other->state_bytes != step->state_bytes || other->state == step->state ||
+            memcmp(other->state, step->state, step->state_bytes) != 0)
+            continue;
+        free(step->state);
+        free(step->state_refs);
+        step->state = other->state;
+        step->state_refs = other->state_refs;
+        ++*step->state_refs;
+        return;
+    }
+}
+
+static int make_state(NnProgram *program, NnStep *step, NnCall *call, const NnProgram *like)
+{
+    int r;
+
+    step->state_refs = malloc(sizeof(*step->state_refs));
+    if (!step->state_refs)
+        return -ENOMEM;
+    *step->state_refs = 1;
+    r = step->node->op->create(call, &step->state, &step->state_bytes);
+    if (r < 0)
+        return r;
+    if (step->state && like)
+        share_state(step, (size_t)(step - program->steps), like);
+    call->state = step->state;
+    return 0;
+}
+
+static void release_state(NnStep *step)
+{
+    if (!step->state_refs || --*step->state_refs > 0)
+        return;
+    free(step->state);
+    free(step->state_refs);
+}
+
 static int make_step(NnProgram *program, const NnNode *node, Pointers *pointers,
-                     size_t *scratch_bytes, NnError *error)
+                     const NnProgram *like, size_t *scratch_bytes, NnError *error)
 {
     NnStep *step = &program->steps[program->n_steps++];
     NnCall call = step_call(program, node, pointers, error);
@@ -52,10 +102,9 @@ static int make_step(NnProgram *program, const NnNode *node, Pointers *pointers,
         if (node->inputs[i] != NN_NO_VALUE)
             step->dynamic = step->dynamic || program->graph->values[node->inputs[i]].dynamic;
     if (node->op->create) {
-        r = node->op->create(&call, &step->state, &step->state_bytes);
+        r = make_state(program, step, &call, like);
         if (r < 0)
             return r;
-        call.state = step->state;
     }
     if (node->op->scratch)
         *scratch_bytes = NN_MAX(*scratch_bytes, node->op->scratch(&call));
@@ -64,7 +113,7 @@ static int make_step(NnProgram *program, const NnNode *node, Pointers *pointers,
     return 0;
 }
 
-static int make_steps(NnProgram *program, NnError *error)
+static int make_steps(NnProgram *program, const NnProgram *like, NnError *error)
 {
     NnGraph *graph = program->graph;
     _cleanup_(pointers_clear) Pointers pointers = { 0 };
@@ -81,7 +130,7 @@ static int make_steps(NnProgram *program, NnError *error)
     if (!pointers.in || !pointers.out || !program->steps)
         return nn_error_set(error, -ENOMEM, "out of memory");
     for (size_t i = 0; i < graph->n_nodes; i++) {
-        r = make_step(program, &graph->nodes[i], &pointers, &scratch_bytes, error);
+        r = make_step(program, &graph->nodes[i], &pointers, like, &scratch_bytes, error);
         if (r < 0)
             return nn_node_error(&graph->nodes[i], r, error);
     }
@@ -141,26 +190,35 @@ static int describe(NnProgram *program, NnError *error)
     return 0;
 }
 
-static int compile(NnProgram *program, const NnModelOptions *options, NnError *error)
+static void set_inputs(NnGraph *graph, const NnTensor *inputs)
+{
+    for (size_t i = 0; i < graph->n_inputs; i++) {
+        graph->values[graph->inputs[i]].tensor = inputs[i];
+        graph->values[graph->inputs[i]].inferred = true;
+    }
+}
+
+static int compile(NnProgram *program, const NnModel *model, const NnProgram *like,
+                   NnError *error)
 {
     int r;
 
     r = nn_graph_resolve(program->graph, error);
     if (r >= 0)
         r = nn_graph_infer(program->graph, &program->context->kernels, error);
-    if (r >= 0 && !options->keep_graph)
-        r = nn_passes_run(program->graph, options->verify, error);
+    if (r >= 0 && !model->keep_graph)
+        r = nn_passes_run(program->graph, model->verify, error);
     if (r >= 0)
-        r = make_steps(program, error);
+        r = make_steps(program, like, error);
     if (r >= 0)
         r = describe(program, error);
-    if (r >= 0 && !options->keep_graph)
+    if (r >= 0 && !model->keep_graph)
         drop_packed_constants(program);
     return r;
 }
 
-int nn_program_new(NnContext *context, NnGraph *graph, const NnModelOptions *options,
-                   NnProgram **ret_program, NnError *error)
+int nn_program_new(const NnModel *model, NnGraph *graph, const NnTensor *inputs,
+                   const NnProgram *like, NnProgram **ret_program, NnError *error)
 {
     _cleanup_(nn_program_freep) NnProgram *program = calloc(1, sizeof(*program));
     int r;
@@ -169,9 +227,11 @@ int nn_program_new(NnContext *context, NnGraph *graph, const NnModelOptions *opt
         nn_graph_free(graph);
         return nn_error_set(error, -ENOMEM, "out of memory");
     }
-    program->context = context;
+    program->context = model->context;
     program->graph = graph;
-    r = compile(program, options, error);
+    program->refs = 1;
+    set_inputs(graph, inputs);
+    r = compile(program, model, like, error);
     if (r < 0)
         return r;
     *ret_program = NN_TAKE(program);
@@ -183,7 +243,7 @@ NnProgram *nn_program_free(NnProgram *program)
     if (!program)
         return NULL;
     for (size_t i = 0; i < program->n_steps; i++)
-        free(program->steps[i].state);
+        release_state(&program->steps[i]);
     free(program->steps);
     nn_plan_clear(&program->plan);
     nn_graph_free(program->graph);

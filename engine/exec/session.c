@@ -4,7 +4,8 @@
 #include "exec/exec.h"
 
 struct NnSession {
-    const NnProgram *program;
+    NnModel *model;
+    NnProgram *program;     /* a reference; NULL until shapes are bound */
     uint8_t *arena;
     NnTensor *tensors;      /* of all values; data in the arena or a constant's */
     NnCall *calls;          /* of all steps */
@@ -53,20 +54,17 @@ static void make_calls(NnSession *session)
     }
 }
 
-int nn_session_new(NnModel *model, NnSession **ret_session, NnError *error)
+/* The memory that the session's program needs. */
+static int prepare(NnSession *session, NnError *error)
 {
-    _cleanup_(nn_session_freep) NnSession *session = calloc(1, sizeof(*session));
-    const NnProgram *program = model->program;
+    const NnProgram *program = session->program;
     const NnGraph *graph = program->graph;
     size_t n_in = 1, n_out = 1;
 
-    if (!session)
-        return nn_error_set(error, -ENOMEM, "out of memory");
     for (size_t i = 0; i < graph->n_nodes; i++) {
         n_in += graph->nodes[i].n_inputs;
         n_out += graph->nodes[i].n_outputs;
     }
-    session->program = program;
     session->arena = nn_aligned_alloc(program->plan.arena_bytes);
     session->tensors = calloc(NN_MAX(graph->n_values, 1), sizeof(session->tensors[0]));
     session->calls = calloc(NN_MAX(program->n_steps, 1), sizeof(session->calls[0]));
@@ -79,7 +77,58 @@ int nn_session_new(NnModel *model, NnSession **ret_session, NnError *error)
     memset(session->arena, 0, program->plan.arena_bytes);
     place_tensors(session);
     make_calls(session);
+    return 0;
+}
+
+static void release(NnSession *session)
+{
+    nn_model_unref(session->model, session->program);
+    free(session->arena);
+    free(session->tensors);
+    free(session->calls);
+    free(session->in);
+    free(session->out);
+}
+
+int nn_session_new(NnModel *model, NnSession **ret_session, NnError *error)
+{
+    _cleanup_(nn_session_freep) NnSession *session = calloc(1, sizeof(*session));
+    int r;
+
+    if (!session)
+        return nn_error_set(error, -ENOMEM, "out of memory");
+    session->model = model;
+    session->program = nn_model_default(model);
+    if (session->program) {
+        r = prepare(session, error);
+        if (r < 0)
+            return r;
+    }
     *ret_session = NN_TAKE(session);
+    return 0;
+}
+
+int nn_session_bind(NnSession *session, const NnShape *shapes, size_t n_shapes, const NnDim *dims,
+                    size_t n_dims, NnError *error)
+{
+    NnBinding binding = { shapes, n_shapes, dims, n_dims };
+    NnSession next = { .model = session->model };
+    int r;
+
+    r = nn_model_bind(session->model, &binding, &next.program, error);
+    if (r < 0)
+        return r;
+    if (next.program == session->program) {
+        release(&next);
+        return 0;
+    }
+    r = prepare(&next, error);
+    if (r < 0) {
+        release(&next);
+        return r;
+    }
+    release(session);
+    *session = next;
     return 0;
 }
 
@@ -87,23 +136,27 @@ NnSession *nn_session_free(NnSession *session)
 {
     if (!session)
         return NULL;
-    free(session->arena);
-    free(session->tensors);
-    free(session->calls);
-    free(session->in);
-    free(session->out);
+    release(session);
     free(session);
     return NULL;
 }
 
 NnTensor *nn_session_input(NnSession *session, size_t index)
 {
-    return &session->tensors[session->program->graph->inputs[index]];
+    const NnProgram *program = session->program;
+
+    if (!program || index >= program->graph->n_inputs)
+        return NULL;
+    return &session->tensors[program->graph->inputs[index]];
 }
 
 const NnTensor *nn_session_output(const NnSession *session, size_t index)
 {
-    return &session->tensors[session->program->graph->outputs[index]];
+    const NnProgram *program = session->program;
+
+    if (!program || index >= program->graph->n_outputs)
+        return NULL;
+    return &session->tensors[program->graph->outputs[index]];
 }
 
 /* The true dims of outputs whose inputs' dims are known only now. They are at
@@ -157,6 +210,10 @@ int nn_session_run_observed(NnSession *session, NnObserveFunc observe, void *use
     const NnProgram *program = session->program;
     int r = 0;
 
+    if (!program) {
+        r = nn_bind_open_error(session->model->source, session->model->inputs, error);
+        return nn_error_prefix(error, r, "nn_session_bind() comes before the first run");
+    }
     nn_pool_begin(program->context->pool);
     for (size_t i = 0; i < program->n_steps && r >= 0; i++) {
         uint64_t start = observe ? now_ns() : 0;

@@ -105,6 +105,10 @@ NN_MUST_CHECK int nn_graph_new(NnGraph **ret_graph);
 NnGraph *nn_graph_free(NnGraph *graph);
 NN_DEFINE_CLEANUP(NnGraph, nn_graph_free)
 
+/* A copy before inference that borrows the constants' data and the attributes of
+ * `graph`, which must outlive it. -ENOMEM. */
+NN_MUST_CHECK int nn_graph_clone(const NnGraph *graph, NnGraph **ret_graph);
+
 /* Appends. `name` is copied; pointers into values and nodes become stale. */
 NN_MUST_CHECK int nn_graph_add_value(NnGraph *graph, const char *name, NnValueId *ret_id);
 NN_MUST_CHECK int nn_graph_add_node(NnGraph *graph, NnNode **ret_node);

@@ -107,24 +107,42 @@ NN_PUBLIC NnContext *nn_context_free(NnContext *context);
 NN_PUBLIC int nn_context_threads(const NnContext *context);
 NN_PUBLIC const char *nn_context_isa(const NnContext *context);
 
-/* Fixes the shape of an input whose file leaves dimensions open. */
+/* The whole shape of an input whose file leaves dimensions open. */
 typedef struct NnShape {
     const char *input;
     int rank;
     int64_t dims[NN_RANK_MAX];
 } NnShape;
 
+/* The size of all open dimensions that the file gives this name. */
+typedef struct NnDim {
+    const char *name;
+    int64_t size;
+} NnDim;
+
 /* Zero-initialise, then set what differs from the default. */
 typedef struct NnModelOptions {
     const NnShape *shapes;  /* borrowed during the call */
     size_t n_shapes;
+    const NnDim *dims;      /* borrowed during the call */
+    size_t n_dims;
+    bool fixed;             /* sessions are never bound to other shapes: frees what that needs,
+                               and open dimensions must be closed now */
     bool verify;            /* check the graph after every pass */
     bool keep_graph;        /* no optimising pass: what inspect looks at */
 } NnModelOptions;
 
-/* Reads an .onnx file and compiles it. An open first dimension counts as 1;
- * other open dimensions need an entry in `options->shapes`. The context must
- * outlive the model. `options` may be NULL. */
+/* Reads an .onnx file and compiles it. The context must outlive the model.
+ * `options` may be NULL.
+ *
+ * Where the file leaves dimensions open, the options say the shapes that sessions
+ * start with: whole shapes of inputs, sizes of named dimensions, or both. A whole
+ * shape also says what its names are in the inputs for which nothing is stated.
+ * Where only first dimensions are still open then, these count as 1. Where others
+ * are, the model is loaded all the same, describes its inputs with -1, and each
+ * session is bound before its first run: nn_session_bind(). -EINVAL: what is
+ * stated does not fit the file, names what it does not have, or leaves dimensions
+ * open although `fixed` is set. */
 NN_PUBLIC NN_MUST_CHECK int nn_model_load(NnContext *context, const char *path,
                                           const NnModelOptions *options, NnModel **ret_model,
                                           NnError *error);
@@ -144,6 +162,11 @@ NN_PUBLIC NnModel *nn_model_free(NnModel *model);
 NN_PUBLIC size_t nn_model_n_inputs(const NnModel *model);
 NN_PUBLIC const char *nn_model_input_name(const NnModel *model, size_t index);
 NN_PUBLIC const NnTensor *nn_model_input(const NnModel *model, size_t index);
+/* An input as the file has it, -1 for each open dimension whatever was stated when
+ * it was loaded; and the file's name of a dimension, or NULL. */
+NN_PUBLIC const NnTensor *nn_model_declared_input(const NnModel *model, size_t index);
+NN_PUBLIC const char *nn_model_dim_name(const NnModel *model, size_t input, int dim);
+
 NN_PUBLIC size_t nn_model_n_outputs(const NnModel *model);
 NN_PUBLIC const char *nn_model_output_name(const NnModel *model, size_t index);
 NN_PUBLIC const NnTensor *nn_model_output(const NnModel *model, size_t index);
@@ -174,6 +197,17 @@ NN_PUBLIC size_t nn_model_arena_bytes(const NnModel *model);
 
 /* Allocates the memory of one inference. The model must outlive the session. */
 NN_PUBLIC NN_MUST_CHECK int nn_session_new(NnModel *model, NnSession **ret_session, NnError *error);
+
+/* Binds the session to other input shapes: what is stated here counts, not what was
+ * stated at load, by the same rules (see nn_model_load). Compiles where these
+ * shapes are not among the last few of the model; weights are shared with what was
+ * compiled before. Tensors that the session gave out before are stale then. On
+ * failure the session stays as it was. -EINVAL: the shapes do not fit the file or
+ * leave dimensions open; and what nn_model_load returns for shapes that the network
+ * cannot do. Sessions of one model may be bound at the same time. */
+NN_PUBLIC NN_MUST_CHECK int nn_session_bind(NnSession *session, const NnShape *shapes,
+                                            size_t n_shapes, const NnDim *dims, size_t n_dims,
+                                            NnError *error);
 
 /* NULL is fine. Returns NULL. */
 NN_PUBLIC NnSession *nn_session_free(NnSession *session);

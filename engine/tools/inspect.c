@@ -40,15 +40,53 @@ static const NnTensor *constant_input(const NnGraph *graph, const NnNode *node, 
     return &graph->values[node->inputs[i]].tensor;
 }
 
-static void print_values(const char *what, size_t n, const NnModel *model,
-                         const char *(*name)(const NnModel *, size_t),
-                         const NnTensor *(*value)(const NnModel *, size_t))
+/* The names of the dimensions that the file leaves open. */
+static void print_open_dims(const NnModel *model, size_t input)
+{
+    const NnTensor *declared = nn_model_declared_input(model, input);
+    const char *before = " (open: ";
+
+    for (int d = 0; d < declared->rank; d++) {
+        const char *name = nn_model_dim_name(model, input, d);
+
+        if (declared->dims[d] >= 0)
+            continue;
+        printf("%s%d", before, d);
+        if (name)
+            printf(" '%s'", name);
+        before = ", ";
+    }
+    printf("%s\n", *before == ',' ? ")" : "");
+}
+
+static void print_values(const NnModel *model)
 {
     char text[128];
 
-    for (size_t i = 0; i < n; i++)
-        printf("%s %s: %s %s\n", what, name(model, i), nn_dtype_name(value(model, i)->dtype),
-               nn_tensor_shape_string(value(model, i), text, sizeof(text)));
+    for (size_t i = 0; i < nn_model_n_inputs(model); i++) {
+        const NnTensor *input = nn_model_input(model, i);
+
+        printf("input %s: %s %s", nn_model_input_name(model, i), nn_dtype_name(input->dtype),
+               nn_tensor_shape_string(input, text, sizeof(text)));
+        print_open_dims(model, i);
+    }
+    for (size_t i = 0; i < nn_model_n_outputs(model); i++) {
+        const NnTensor *output = nn_model_output(model, i);
+
+        printf("output %s: %s %s\n", nn_model_output_name(model, i), nn_dtype_name(output->dtype),
+               output->rank < 0 ? "of any shape"
+                                : nn_tensor_shape_string(output, text, sizeof(text)));
+    }
+}
+
+static void print_metadata(const NnModel *model)
+{
+    if (nn_model_producer(model))
+        printf("producer: %s\n", nn_model_producer(model));
+    printf("opset: %d\n", nn_model_opset(model));
+    for (size_t i = 0; i < nn_model_n_metadata(model); i++)
+        printf("metadata %s: %s\n", nn_model_metadata_key(model, i),
+               nn_model_metadata_value(model, i));
 }
 
 static int by_type(const void *a, const void *b)
@@ -125,23 +163,19 @@ int cmd_inspect(const Options *options)
     if (r < 0)
         return r;
     graph = nn_model_graph(loaded.model);
-    print_values("input", nn_model_n_inputs(loaded.model), loaded.model, nn_model_input_name,
-                 nn_model_input);
-    print_values("output", nn_model_n_outputs(loaded.model), loaded.model, nn_model_output_name,
-                 nn_model_output);
-    if (nn_model_producer(loaded.model))
-        printf("producer: %s\n", nn_model_producer(loaded.model));
-    printf("opset: %d\n", nn_model_opset(loaded.model));
-    for (size_t i = 0; i < nn_model_n_metadata(loaded.model); i++)
-        printf("metadata %s: %s\n", nn_model_metadata_key(loaded.model, i),
-               nn_model_metadata_value(loaded.model, i));
+    print_values(loaded.model);
+    print_metadata(loaded.model);
     r = print_operators(graph);
     if (r < 0)
         return r;
-    print_layers(graph);
     parameters = count_parameters(graph);
     printf("parameters: %" PRId64 "\n", parameters.elements);
     printf("sparsity: %.2f %%\n", percent(parameters));
+    if (!loaded.model->program) {
+        printf("layers and costs: not known before --dim or --shape close the open dimensions\n");
+        return 0;
+    }
+    print_layers(graph);
     printf("GFLOP: %.3f\n", (double)nn_model_flops(loaded.model) / 1e9);
     printf("arena: %.2f MiB\n", (double)nn_model_arena_bytes(loaded.model) / (1 << 20));
     return 0;

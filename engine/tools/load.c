@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <time.h>
@@ -63,16 +64,41 @@ static int collect_shapes(const Options *options, NnShape *shapes, size_t *ret_n
     return 0;
 }
 
-int tool_load(const Options *options, bool keep_graph, Loaded *ret)
+static int collect_dims(const Options *options, NnDim *dims)
+{
+    int r;
+
+    for (size_t i = 0; i < options->n_dims; i++) {
+        int size = 0;
+
+        r = tool_parse_int(options->dims[i].value, 1, INT_MAX, &size);
+        if (r < 0)
+            return r;
+        dims[i] = (NnDim){ .name = options->dims[i].name, .size = size };
+    }
+    return 0;
+}
+
+int tool_load(const Options *options, bool look_only, Loaded *ret)
 {
     NnShape shapes[2 * TOOL_NAMED_MAX];
-    NnModelOptions model_options = { .shapes = shapes, .verify = true, .keep_graph = keep_graph };
+    NnDim dims[TOOL_NAMED_MAX];
+    NnModelOptions model_options = {
+        .shapes = shapes,
+        .dims = dims,
+        .n_dims = options->n_dims,
+        .fixed = !look_only,
+        .verify = true,
+        .keep_graph = look_only,
+    };
     NnContextOptions context_options = { .threads = options->threads, .isa = options->isa };
     Loaded loaded = { 0 };
     NnError error;
     int r;
 
     r = collect_shapes(options, shapes, &model_options.n_shapes);
+    if (r >= 0)
+        r = collect_dims(options, dims);
     if (r < 0)
         return r;
     r = nn_context_new(&context_options, &loaded.context, &error);

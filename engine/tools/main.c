@@ -18,6 +18,7 @@ static const char usage[] =
     "  ops             the operators the engine has: domain, type, first opset, flags\n"
     "\n"
     "  --shape NAME=1x3x640x640   shape of an input that the file leaves open\n"
+    "  --dim NAME=2               size of an open dimension by its name in the file\n"
     "  --threads N                default: one for each processor\n"
     "  --isa NAME                 at most this instruction set: c, neon, avx2, avx512\n"
     "  --iters N, --warmup N      inferences that bench measures (50) and does before (5)\n"
@@ -38,7 +39,7 @@ static int add_named(Named *list, size_t *n, char *argument)
     return 0;
 }
 
-static int parse_int(const char *text, int min, int max, int *ret)
+int tool_parse_int(const char *text, int min, int max, int *ret)
 {
     char *end;
     long v;
@@ -69,12 +70,13 @@ static int parse_double(const char *text, double *ret)
 /* 1: done, nothing to run. */
 static int parse_options(int argc, char **argv, Options *options)
 {
-    enum { INPUT = 256, EXPECT, SHAPE, OUTPUT_DIR, THREADS, ISA, ITERS, WARMUP, MARKS, JSON, RTOL,
+    enum { INPUT = 256, EXPECT, SHAPE, DIM, OUTPUT_DIR, THREADS, ISA, ITERS, WARMUP, MARKS, JSON, RTOL,
            ATOL, VERSION, HELP };
     static const struct option longopts[] = {
         { "input", required_argument, NULL, INPUT },
         { "expect", required_argument, NULL, EXPECT },
         { "shape", required_argument, NULL, SHAPE },
+        { "dim", required_argument, NULL, DIM },
         { "output-dir", required_argument, NULL, OUTPUT_DIR },
         { "threads", required_argument, NULL, THREADS },
         { "isa", required_argument, NULL, ISA },
@@ -95,11 +97,12 @@ static int parse_options(int argc, char **argv, Options *options)
         case INPUT: r = add_named(options->inputs, &options->n_inputs, optarg); break;
         case EXPECT: r = add_named(options->expects, &options->n_expects, optarg); break;
         case SHAPE: r = add_named(options->shapes, &options->n_shapes, optarg); break;
+        case DIM: r = add_named(options->dims, &options->n_dims, optarg); break;
         case OUTPUT_DIR: options->output_dir = optarg; break;
-        case THREADS: r = parse_int(optarg, 1, 64, &options->threads); break;
+        case THREADS: r = tool_parse_int(optarg, 1, 64, &options->threads); break;
         case ISA: options->isa = optarg; break;
-        case ITERS: r = parse_int(optarg, 1, 1000000, &options->iterations); break;
-        case WARMUP: r = parse_int(optarg, 0, 1000000, &options->warmup); break;
+        case ITERS: r = tool_parse_int(optarg, 1, 1000000, &options->iterations); break;
+        case WARMUP: r = tool_parse_int(optarg, 0, 1000000, &options->warmup); break;
         case MARKS: options->marks = true; break;
         case JSON: options->json = true; break;
         case RTOL: r = parse_double(optarg, &options->rtol); break;

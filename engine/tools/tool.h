@@ -29,6 +29,8 @@ typedef struct Options {
     size_t n_expects;
     Named shapes[TOOL_NAMED_MAX];
     size_t n_shapes;
+    Named dims[TOOL_NAMED_MAX];
+    size_t n_dims;
 } Options;
 
 int cmd_inspect(const Options *options);
@@ -46,9 +48,13 @@ typedef struct Loaded {
     NnSession *session;
 } Loaded;
 
-/* Loads with the threads, isa and shapes of the options; the files given as
- * inputs complete open shapes. Prints the sentence on failure. */
-int tool_load(const Options *options, bool keep_graph, Loaded *ret);
+/* Loads with the threads, isa, shapes and dims of the options; the files given as
+ * inputs complete open shapes. With `look_only` no pass runs, and shapes may stay
+ * open. Prints the sentence on failure. */
+int tool_load(const Options *options, bool look_only, Loaded *ret);
+
+/* A number from min to max, or -EINVAL with a printed sentence. */
+int tool_parse_int(const char *text, int min, int max, int *ret);
 void tool_unload(Loaded *loaded);
 
 /* Fills the session's inputs from the options' files; what is not named is

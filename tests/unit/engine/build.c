@@ -70,8 +70,7 @@ static Onnx__ValueInfo *value_info(const char *name, int data_type, size_t rank,
         if (dims[i] >= 0) {
             dim->has_dim_value = 1;
             dim->dim_value = dims[i];
-        } else
-            dim->dim_param = build_string("n");
+        }
         APPEND(info->type->tensor_type->shape->dim, info->type->tensor_type->shape->n_dim, dim);
     }
     return info;
@@ -80,6 +79,28 @@ static Onnx__ValueInfo *value_info(const char *name, int data_type, size_t rank,
 void build_input(Build *build, const char *name, int data_type, size_t rank, const int64_t *dims)
 {
     APPEND(build->graph.input, build->graph.n_input, value_info(name, data_type, rank, dims));
+}
+
+void build_input_named(Build *build, const char *name, int data_type, const char *dims)
+{
+    char *copy = build_string(dims), *rest = copy, *word;
+    int64_t sizes[16];
+    const char *names[16];
+    Onnx__ValueInfo *info;
+    size_t rank = 0;
+
+    while ((word = strsep(&rest, " "))) {
+        char *end;
+
+        sizes[rank] = strtoll(word, &end, 10);
+        names[rank] = *end && strcmp(word, "?") != 0 ? word : NULL;
+        sizes[rank] = *end ? -1 : sizes[rank];
+        rank++;
+    }
+    info = value_info(name, data_type, rank, sizes);
+    for (size_t i = 0; i < rank; i++)
+        info->type->tensor_type->shape->dim[i]->dim_param = (char *)names[i];
+    APPEND(build->graph.input, build->graph.n_input, info);
 }
 
 void build_output(Build *build, const char *name)

@@ -20,8 +20,11 @@ char *build_string(const char *s);
 /* An empty model of this opset. */
 void build_start(Build *build, int64_t opset);
 
-/* A dim of -1 is an open one named "n". */
+/* A dim of -1 is an open one without a name. */
 void build_input(Build *build, const char *name, int data_type, size_t rank, const int64_t *dims);
+
+/* The same with dims as words, "batch 3 ? width". */
+void build_input_named(Build *build, const char *name, int data_type, const char *dims);
 void build_output(Build *build, const char *name);
 
 /* float32 with these elements, or zeros. */
