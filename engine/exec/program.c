@@ -90,6 +90,22 @@ static void release_state(NnStep *step)
     free(step->state_refs);
 }
 
+/* Whether an input has a value that is its only while dynamic dims are the largest:
+ * nothing may be packed of it. */
+static bool has_planned_value(const NnProgram *program, const NnNode *node)
+{
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        const NnValue *value;
+
+        if (node->inputs[i] == NN_NO_VALUE)
+            continue;
+        value = &program->graph->values[node->inputs[i]];
+        if (value->dynamic && value->tensor.data)
+            return true;
+    }
+    return false;
+}
+
 static int make_step(NnProgram *program, const NnNode *node, Pointers *pointers,
                      const NnProgram *like, size_t *scratch_bytes, NnError *error)
 {
@@ -101,7 +117,7 @@ static int make_step(NnProgram *program, const NnNode *node, Pointers *pointers,
     for (size_t i = 0; i < node->n_inputs; i++)
         if (node->inputs[i] != NN_NO_VALUE)
             step->dynamic = step->dynamic || program->graph->values[node->inputs[i]].dynamic;
-    if (node->op->create) {
+    if (node->op->create && !has_planned_value(program, node)) {
         r = make_state(program, step, &call, like);
         if (r < 0)
             return r;

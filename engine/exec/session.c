@@ -159,11 +159,12 @@ const NnTensor *nn_session_output(const NnSession *session, size_t index)
     return &session->tensors[program->graph->outputs[index]];
 }
 
-/* The true dims of outputs whose inputs' dims are known only now. They are at
- * most the planned ones, or the step is refused. */
+/* The true dims of outputs whose inputs' dims are known only now. They need at
+ * most the memory of the planned ones, or the step is refused. */
 static int infer_again(NnSession *session, NnCall *call)
 {
     const NnGraph *graph = session->program->graph;
+    const NnPlan *plan = &session->program->plan;
     const NnNode *node = call->node;
     size_t planned, needed;
     int r;
@@ -180,6 +181,9 @@ static int infer_again(NnSession *session, NnCall *call)
         if (r >= 0 && needed > planned)
             r = nn_error_set(call->error, -EDOM, "output %zu is larger than was planned", j);
     }
+    if (r >= 0 && node->op->scratch &&
+        node->op->scratch(call) > plan->arena_bytes - plan->scratch_offset)
+        r = nn_error_set(call->error, -EDOM, "it needs more working memory than was planned");
     return r;
 }
 

@@ -34,6 +34,8 @@ def i64(*values):
 
 
 class Case(unittest.TestCase):
+    tolerance = '1e-5'
+
     def command(self, verb, op, inputs, opset, outputs, threads, attributes, folder):
         """The finished process. `inputs`: arrays; those in a tuple are constants, None is absent,
         as it is among `outputs`."""
@@ -57,7 +59,8 @@ class Case(unittest.TestCase):
         for name, array in expected.items():
             np.save(folder / f'{name}.npy', np.asarray(array, order='C'))
             arguments += ['--expect', f'{name}={folder}/{name}.npy']
-        return subprocess.run([NN, verb, folder / 'model.onnx', '--rtol', '1e-5', '--atol', '1e-5',
+        return subprocess.run([NN, verb, folder / 'model.onnx', '--rtol', self.tolerance, '--atol',
+                               self.tolerance,
                                '--threads', str(threads), *arguments],
                               capture_output=True, text=True, timeout=120)
 
@@ -349,6 +352,35 @@ class Dynamic(Case):
         self.table(random.uniform(0, 1, (1, 2, 6)).astype(np.float32))
         self.table(random.uniform(0.6, 1, (1, 2, 6)).astype(np.float32))
         self.table(np.zeros((1, 2, 6), np.float32))
+
+    def shaped_by_count(self, op, inputs, count, **attributes):
+        """The error of one operator on numbers whose shape is count × the rest."""
+        value, node = helper.make_tensor_value_info, helper.make_node
+        nodes = [node('NonZero', ['chosen'], ['places']), node('Shape', ['places'], ['shape']),
+                 node('Slice', ['shape', 'one', 'two'], ['count']),
+                 node('Concat', ['count', 'rest'], ['dims'], axis=0),
+                 node('Reshape', ['numbers', 'dims'], ['x']), node(op, inputs, ['y'], **attributes)]
+        graph = helper.make_graph(
+            nodes, 'case', [value('chosen', TensorProto.FLOAT, [4000]),
+                            value('numbers', TensorProto.FLOAT, [4000])],
+            [value('y', TensorProto.FLOAT, None)],
+            [numpy_helper.from_array(a, n) for n, a in (('one', i64(1)), ('two', i64(2)),
+                                                        ('rest', i64(-1)))])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=7)
+        with tempfile.TemporaryDirectory() as folder:
+            onnx.save(model, f'{folder}/model.onnx')
+            np.save(f'{folder}/chosen.npy', np.float32(np.arange(4000) < count))
+            np.save(f'{folder}/numbers.npy', f32(4000))
+            np.save(f'{folder}/y.npy', f32(count, 1))
+            done = subprocess.run([NN, 'verify', f'{folder}/model.onnx',
+                                   '--input', f'chosen={folder}/chosen.npy',
+                                   '--input', f'numbers={folder}/numbers.npy',
+                                   '--expect', f'y={folder}/y.npy'], capture_output=True, text=True)
+        return done.stderr
+
+    def test_longer_lines(self):
+        """Fewer rows than planned are longer ones: scratch for one of them grows."""
+        self.assertIn('more working memory', self.shaped_by_count('TopK', ['x', 'one'], 2, axis=1))
 
 
 class SharedMemory(Case):
