@@ -167,9 +167,10 @@ static void drop_packed_constants(NnProgram *program)
         return;
     for (size_t i = 0; i < graph->n_nodes; i++) {
         const NnNode *node = &graph->nodes[i];
+        size_t packed = node->op->packed_input ? node->op->packed_input : 1;
 
         for (size_t j = 0; j < node->n_inputs; j++)
-            if (node->inputs[j] != NN_NO_VALUE && !(j == 1 && program->steps[i].state))
+            if (node->inputs[j] != NN_NO_VALUE && !(j == packed && program->steps[i].state))
                 kept[node->inputs[j]] = 1;
     }
     for (size_t i = 0; i < graph->n_outputs; i++)

@@ -59,11 +59,12 @@ struct NnOp {
      * the value of an input that is not constant, or a dtype it does not do. */
     int (*infer)(const NnCall *call);
 
-    /* Optional. Packs constant input 1, the weights, once, at load: with a state
-     * that is not NULL its data is dropped, and run must not read it. A NULL state
-     * says that nothing was packed. The state is one block from nn_aligned_alloc()
+    /* Optional. Packs constant input `packed_input` (0: input 1), the weights, once,
+     * at load: with a state that is not NULL its data is dropped, and run must not
+     * read it. A NULL state says that nothing was packed. The state is one block from nn_aligned_alloc()
      * without pointers: a compiled file may hold it, and then it is used where the
      * file is mapped. */
+    size_t packed_input;
     int (*create)(const NnCall *call, void **ret_state, size_t *ret_bytes);
 
     /* With create. -EBADMSG when a block from a compiled file, 64-byte aligned, is
