@@ -4,7 +4,7 @@
  * broadcast; a vector is a row on the left and a column on the right. */
 
 #include "kernels/matmul.h"
-#include "ops/support.h"
+#include "ops/matmul_shape.h"
 
 #define TYPES                                                                              \
     (NN_TYPES_FLOAT | NN_BIT(NN_DTYPE_I32) | NN_BIT(NN_DTYPE_U32) | NN_BIT(NN_DTYPE_I64) | \
@@ -15,88 +15,9 @@
     _Generic((T)0, float: sum + x * y, double: sum + x * y,        \
              default: (uint64_t)sum + (uint64_t)x * (uint64_t)y)
 
-typedef struct MatmulShape {
-    int64_t m, n, k, matrices;
-    int batch_rank;
-    int64_t batch[NN_RANK_MAX], a_batch[NN_RANK_MAX], b_batch[NN_RANK_MAX];
-    int rank;                   /* of the output */
-    int64_t dims[NN_RANK_MAX];
-} MatmulShape;
-
-/* Steps of one input along the broadcast batch, in elements. */
-static void batch_strides(const NnTensor *t, int n_matrix, int batch_rank, int64_t *strides)
-{
-    int own = t->rank - n_matrix;
-    int64_t stride = nn_product(t->dims, own, t->rank);
-
-    for (int axis = batch_rank - 1; axis >= 0; axis--) {
-        int mine = axis - (batch_rank - own);
-        int64_t dim = mine >= 0 ? t->dims[mine] : 1;
-
-        strides[axis] = dim > 1 ? stride : 0;
-        stride *= dim;
-    }
-}
-
-static int mismatch(const NnCall *call)
-{
-    char a[128], b[128];
-
-    return nn_error_set(call->error, -EBADMSG, "%s and %s cannot be multiplied",
-                        nn_tensor_shape_string(call->in[0], a, sizeof(a)),
-                        nn_tensor_shape_string(call->in[1], b, sizeof(b)));
-}
-
-static int batch_dims(const NnCall *call, int a_matrix, int b_matrix, MatmulShape *s)
-{
-    const NnTensor *a = call->in[0], *b = call->in[1];
-    int a_own = a->rank - a_matrix, b_own = b->rank - b_matrix;
-
-    s->batch_rank = NN_MAX(a_own, b_own);
-    s->matrices = 1;
-    for (int axis = 0; axis < s->batch_rank; axis++) {
-        int ia = axis - (s->batch_rank - a_own), ib = axis - (s->batch_rank - b_own);
-        int64_t da = ia >= 0 ? a->dims[ia] : 1, db = ib >= 0 ? b->dims[ib] : 1;
-
-        if (da != db && da != 1 && db != 1)
-            return mismatch(call);
-        s->batch[axis] = da == 1 ? db : da;
-        s->matrices *= s->batch[axis];
-    }
-    batch_strides(a, a_matrix, s->batch_rank, s->a_batch);
-    batch_strides(b, b_matrix, s->batch_rank, s->b_batch);
-    return 0;
-}
-
-static int matmul_shape(const NnCall *call, MatmulShape *ret)
-{
-    const NnTensor *a = call->in[0], *b = call->in[1];
-    int a_matrix = NN_MIN(a->rank, 2), b_matrix = NN_MIN(b->rank, 2), r;
-    MatmulShape s = { 0 };
-
-    if (a->rank < 1 || b->rank < 1)
-        return mismatch(call);
-    s.m = a_matrix == 2 ? a->dims[a->rank - 2] : 1;
-    s.k = a->dims[a->rank - 1];
-    s.n = b_matrix == 2 ? b->dims[b->rank - 1] : 1;
-    if (b->dims[b->rank - b_matrix] != s.k)
-        return mismatch(call);
-    r = batch_dims(call, a_matrix, b_matrix, &s);
-    if (r < 0)
-        return r;
-    for (; s.rank < s.batch_rank; s.rank++)
-        s.dims[s.rank] = s.batch[s.rank];
-    if (a_matrix == 2)
-        s.dims[s.rank++] = s.m;
-    if (b_matrix == 2)
-        s.dims[s.rank++] = s.n;
-    *ret = s;
-    return 0;
-}
-
 static int matmul_infer(const NnCall *call)
 {
-    MatmulShape s;
+    NnMatmulShape s;
     int r;
 
     r = nn_check_inputs(call, 2);
@@ -108,7 +29,7 @@ static int matmul_infer(const NnCall *call)
     r = nn_check_same_dtype(call, 1);
     if (r < 0)
         return r;
-    r = matmul_shape(call, &s);
+    r = nn_matmul_shape(call, 0, 1, &s);
     if (r < 0)
         return r;
     return nn_set_output(call, 0, call->in[0]->dtype, s.rank, s.dims);
@@ -121,14 +42,14 @@ static size_t matmul_scratch(const NnCall *call)
 
 typedef struct RowsRun {
     const NnCall *call;
-    MatmulShape s;
+    NnMatmulShape s;
 } RowsRun;
 
 /* Rows of the output of any other type, as the definition has them. */
 static void multiply_rows(void *argument, int64_t begin, int64_t end, unsigned worker)
 {
     const RowsRun *run = argument;
-    const MatmulShape *s = &run->s;
+    const NnMatmulShape *s = &run->s;
     const NnTensor *a = run->call->in[0], *b = run->call->in[1], *out = run->call->out[0];
 
     (void)worker;
@@ -161,7 +82,7 @@ static int matmul_run(const NnCall *call)
     NnMatmul mm;
     int r;
 
-    r = matmul_shape(call, &rows.s);
+    r = nn_matmul_shape(call, 0, 1, &rows.s);
     if (r < 0)
         return r;
     if (rows.s.matrices == 0 || rows.s.m == 0 || rows.s.n == 0)
@@ -200,9 +121,9 @@ static int matmul_run(const NnCall *call)
 
 static uint64_t matmul_flops(const NnCall *call)
 {
-    MatmulShape s;
+    NnMatmulShape s;
 
-    if (matmul_shape(call, &s) < 0)
+    if (nn_matmul_shape(call, 0, 1, &s) < 0)
         return 0;
     return (uint64_t)2 * s.matrices * s.m * s.n * s.k;
 }

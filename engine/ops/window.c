@@ -41,21 +41,14 @@ int nn_auto_pad_read(const NnNode *node, NnAutoPad *ret, NnError *error)
     return nn_error_set(error, -EBADMSG, "auto_pad is %s", name);
 }
 
-int nn_window_read(const NnNode *node, NnWindow *window, NnError *error)
+/* All but the size of the window, for `spatial` dimensions. */
+static int read_steps(const NnNode *node, int spatial, NnWindow *window, NnError *error)
 {
-    NnWindow w = { 0 };
+    NnWindow w = *window;
     int64_t pads[2 * NN_SPATIAL_MAX];
-    size_t n;
-    int r = nn_node_ints(node, "kernel_shape", w.kernel, NN_SPATIAL_MAX, &n, error);
-    if (r < 0)
-        return r;
-    if (n == 0)
-        return nn_error_set(error, -EBADMSG, "kernel_shape is missing");
-    w.spatial = (int)n;
-    r = read_list(node, "kernel_shape", 1, 1, w.spatial, w.kernel, error);
-    if (r < 0)
-        return r;
-    r = read_list(node, "strides", 1, 1, w.spatial, w.strides, error);
+    size_t n = (size_t)spatial;
+    w.spatial = spatial;
+    int r = read_list(node, "strides", 1, 1, w.spatial, w.strides, error);
     if (r < 0)
         return r;
     r = read_list(node, "dilations", 1, 1, w.spatial, w.dilations, error);
@@ -67,6 +60,53 @@ int nn_window_read(const NnNode *node, NnWindow *window, NnError *error)
     memcpy(w.before, pads, n * sizeof(pads[0]));
     memcpy(w.after, pads + n, n * sizeof(pads[0]));
     r = nn_auto_pad_read(node, &w.auto_pad, error);
+    if (r < 0)
+        return r;
+    *window = w;
+    return 0;
+}
+
+int nn_window_read(const NnNode *node, NnWindow *window, NnError *error)
+{
+    NnWindow w = { 0 };
+    size_t n;
+    int r = nn_node_ints(node, "kernel_shape", w.kernel, NN_SPATIAL_MAX, &n, error);
+    if (r < 0)
+        return r;
+    if (n == 0)
+        return nn_error_set(error, -EBADMSG, "kernel_shape is missing");
+    r = read_list(node, "kernel_shape", 1, 1, (int)n, w.kernel, error);
+    if (r < 0)
+        return r;
+    r = read_steps(node, (int)n, &w, error);
+    if (r < 0)
+        return r;
+    *window = w;
+    return 0;
+}
+
+int nn_window_read_weights(const NnNode *node, const NnTensor *weights, NnWindow *window,
+                           NnError *error)
+{
+    NnWindow w = { 0 };
+    int64_t kernel[NN_SPATIAL_MAX];
+    int spatial = weights->rank - 2;
+    size_t n;
+    if (spatial < 1 || spatial > NN_SPATIAL_MAX)
+        return nn_error_set(error, -ENOTSUP, "weights of %d dimensions, 3 to %d are done",
+                            weights->rank, NN_SPATIAL_MAX + 2);
+    int r = nn_node_ints(node, "kernel_shape", kernel, NN_SPATIAL_MAX, &n, error);
+    if (r < 0)
+        return r;
+    for (int i = 0; i < spatial; i++) {
+        w.kernel[i] = weights->dims[2 + i];
+        if (w.kernel[i] < 1 || w.kernel[i] > INT32_MAX)
+            return nn_error_set(error, -EBADMSG, "dimension %d of the weights is %lld", 2 + i,
+                                (long long)w.kernel[i]);
+    }
+    if (n != 0 && (n != (size_t)spatial || memcmp(kernel, w.kernel, n * sizeof(kernel[0])) != 0))
+        return nn_error_set(error, -EBADMSG, "kernel_shape does not fit the weights");
+    r = read_steps(node, spatial, &w, error);
     if (r < 0)
         return r;
     *window = w;

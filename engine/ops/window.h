@@ -26,6 +26,11 @@ typedef struct NnWindow {
 /* Reads kernel_shape, strides, dilations, pads and auto_pad. */
 NN_MUST_CHECK int nn_window_read(const NnNode *node, NnWindow *window, NnError *error);
 
+/* The same where the dims of `weights` from the third on are the size of the window;
+ * kernel_shape may repeat them. */
+NN_MUST_CHECK int nn_window_read_weights(const NnNode *node, const NnTensor *weights,
+                                         NnWindow *window, NnError *error);
+
 /* Pads for the dims of input 0, and the dims of the output: those of the input
  * but for the spatial ones. */
 NN_MUST_CHECK int nn_window_resolve(const NnCall *call, const NnWindow *window, bool ceil_mode,
