@@ -175,6 +175,9 @@ NN_MUST_CHECK int nn_node_graph(const NnNode *node, const char *name, const NnGr
  * engine does not have (strings, complex, bfloat16, 4 bits). */
 NnDtype nn_dtype_from_onnx(int64_t number);
 
+/* "float8e4m3fn", "string": what such a number stands for; "unknown" for any other. */
+const char *nn_onnx_type_name(int64_t number);
+
 /* Bytes of a tensor; -EBADMSG for a negative dim, -E2BIG over the limit. */
 NN_MUST_CHECK int nn_tensor_bytes(const NnTensor *tensor, size_t *ret_bytes);
 

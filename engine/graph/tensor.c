@@ -40,6 +40,22 @@ NnDtype nn_dtype_from_onnx(int64_t number)
     return table[number];
 }
 
+const char *nn_onnx_type_name(int64_t number)
+{
+    static const char *const names[] = {
+        [8] = "string",          [14] = "complex64",      [15] = "complex128",
+        [16] = "bfloat16",       [17] = "float8e4m3fn",   [18] = "float8e4m3fnuz",
+        [19] = "float8e5m2",     [20] = "float8e5m2fnuz", [21] = "uint4",
+        [22] = "int4",           [23] = "float4e2m1",
+    };
+    NnDtype dtype = nn_dtype_from_onnx(number);
+
+    if (dtype != NN_DTYPE_UNDEFINED)
+        return nn_dtype_name(dtype);
+    return number >= 0 && number < (int64_t)NN_ARRAY_SIZE(names) && names[number] ? names[number]
+                                                                                  : "unknown";
+}
+
 int64_t nn_tensor_elements(const NnTensor *tensor)
 {
     int64_t n = 1;

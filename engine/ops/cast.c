@@ -14,7 +14,8 @@ int nn_op_dtype(int64_t number, NnDtype *ret_dtype, NnError *error)
     NnDtype dtype = nn_dtype_from_onnx(number);
 
     if (dtype == NN_DTYPE_UNDEFINED)
-        return nn_error_set(error, -ENOTSUP, "data type %lld is not supported", (long long)number);
+        return nn_error_set(error, -ENOTSUP, "data type %lld (%s) is not supported",
+                            (long long)number, nn_onnx_type_name(number));
     *ret_dtype = dtype;
     return 0;
 }
