@@ -6,6 +6,7 @@
 #define NN_LIMIT_FILE_BYTES ((size_t)2 << 30)
 #define NN_LIMIT_TENSOR_BYTES ((size_t)1 << 30)
 #define NN_LIMIT_FOLDED_BYTES ((size_t)256 << 20)
+#define NN_LIMIT_FOLDED_WORK ((uint64_t)1 << 28) /* steps, as nn_call_work() counts */
 #define NN_LIMIT_ARENA_BYTES ((size_t)2 << 30)
 #define NN_LIMIT_NODES 20000
 #define NN_LIMIT_VALUES 100000

@@ -45,6 +45,7 @@ typedef struct NnProgram {
     NnTensor *inputs;   /* descriptions */
     NnTensor *outputs;
     uint64_t flops;
+    uint64_t work;      /* steps of one inference at worst */
     unsigned refs;      /* under the model's lock */
 } NnProgram;
 

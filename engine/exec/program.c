@@ -126,6 +126,7 @@ static int make_step(NnProgram *program, const NnNode *node, Pointers *pointers,
         *scratch_bytes = NN_MAX(*scratch_bytes, node->op->scratch(&call));
     if (node->op->flops)
         program->flops += node->op->flops(&call);
+    program->work += nn_call_work(&call);
     return 0;
 }
 

@@ -187,6 +187,9 @@ void nn_turns_clear(NnTurns *turns)
 
 int nn_turns_add(NnInfer *infer, NnTurns *turns, const NnBody *body)
 {
+    if (turns->each && turns->n >= NN_LIMIT_NODE_INPUTS)
+        return nn_error_set(infer->error, -E2BIG, "it makes more than %d turns",
+                            NN_LIMIT_NODE_INPUTS);
     if ((turns->n + 1) * turns->each > turns->capacity) {
         size_t capacity = NN_MAX(2 * turns->capacity, 16 * turns->each);
         NnValueId *more = reallocarray(turns->ids, capacity, sizeof(more[0]));

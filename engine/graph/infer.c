@@ -113,6 +113,9 @@ typedef enum Known {
 /* Planned values are those of shapes; more bytes are no shape. */
 #define PLANNED_BYTES_MAX 1024
 
+/* Steps and bytes that count for nothing. */
+#define SMALL_WORK 4096
+
 static Known how_known(const NnInfer *infer, const NnNode *node)
 {
     Known known = KNOWN_CONSTANT;
@@ -163,6 +166,45 @@ static int allocate_results(NnInfer *infer, const NnNode *node)
     return 0;
 }
 
+/* All factors of the dims that nn_tensor_bytes() accepted; an empty tensor counts
+ * as its other dims do, because loops may run over those. */
+static uint64_t elements(const NnTensor *tensor)
+{
+    uint64_t n = 1;
+
+    for (int i = 0; i < tensor->rank; i++)
+        n *= (uint64_t)NN_MAX(tensor->dims[i], 1);
+    return n;
+}
+
+uint64_t nn_call_work(const NnCall *call)
+{
+    const NnOp *op = call->node->op;
+    uint64_t work = 0;
+
+    for (size_t i = 0; i < call->n_in; i++)
+        work += call->in[i] && !(op->flags & NN_OP_DIMS_ONLY) ? elements(call->in[i]) : 0;
+    for (size_t i = 0; i < call->n_out; i++)
+        work += call->out[i] ? elements(call->out[i]) : 0;
+    return work + (op->flops ? op->flops(call) : 0) + (op->work ? op->work(call) : 0);
+}
+
+/* Whether a node may still be evaluated. Small ones always may: shape arithmetic
+ * must not depend on the weights that were folded before it. */
+static bool may_fold(NnInfer *infer, const NnCall *call, size_t bytes)
+{
+    uint64_t work = nn_call_work(call);
+
+    if (work <= SMALL_WORK && bytes <= SMALL_WORK)
+        return true;
+    if (infer->folded_bytes + bytes > NN_LIMIT_FOLDED_BYTES ||
+        work > NN_LIMIT_FOLDED_WORK - infer->folded_work)
+        return false;
+    infer->folded_bytes += bytes;
+    infer->folded_work += work;
+    return true;
+}
+
 /* Evaluates a node whose inputs are known. What is too large is left to the run. */
 static int fold(NnInfer *infer, NnNode *node, NnCall *call, Known known)
 {
@@ -172,8 +214,7 @@ static int fold(NnInfer *infer, NnNode *node, NnCall *call, Known known)
     r = output_bytes(infer, node, &bytes);
     if (r < 0)
         return r;
-    if (infer->folded_bytes + bytes > NN_LIMIT_FOLDED_BYTES ||
-        (known == KNOWN_PLANNED && bytes > PLANNED_BYTES_MAX))
+    if ((known == KNOWN_PLANNED && bytes > PLANNED_BYTES_MAX) || !may_fold(infer, call, bytes))
         return 0;
     r = allocate_results(infer, node);
     if (r >= 0)
@@ -193,7 +234,6 @@ static int fold(NnInfer *infer, NnNode *node, NnCall *call, Known known)
             value->dynamic = true;
         }
     }
-    infer->folded_bytes += bytes;
     node->removed = r >= 0 && known == KNOWN_CONSTANT;
     return r;
 }

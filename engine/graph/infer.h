@@ -18,6 +18,9 @@ NN_MUST_CHECK int nn_node_resolve(NnNode *node, NnError *error);
  * are inferred by a second call. */
 NN_MUST_CHECK int nn_graph_infer(NnGraph *graph, const NnKernels *kernels, NnError *error);
 
+/* Steps at worst of running a call whose outputs have been inferred. */
+uint64_t nn_call_work(const NnCall *call);
+
 /* Puts another operator into a node, with zeroed params. -ENOMEM. */
 NN_MUST_CHECK int nn_node_set_op(NnNode *node, const NnOp *op);
 

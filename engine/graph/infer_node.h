@@ -15,6 +15,7 @@ typedef struct NnInfer {
     NnTensor *results;
     size_t n_in, n_out;
     size_t folded_bytes;
+    uint64_t folded_work;
     NnValueId *wide;            /* of a float16 value: the float32 one it stands for */
     size_t n_wide;
 } NnInfer;

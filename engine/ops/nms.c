@@ -134,6 +134,12 @@ static int nms_run(const NnCall *call)
     return 0;
 }
 
+/* Every box beside every one that was kept before. */
+static uint64_t nms_work(const NnCall *call)
+{
+    return (uint64_t)call->out[0]->dims[0] * (uint64_t)call->in[0]->dims[1];
+}
+
 const NnOp nn_op_non_max_suppression = {
     .type = "NonMaxSuppression",
     .domain = "",
@@ -147,4 +153,5 @@ const NnOp nn_op_non_max_suppression = {
     .infer = nms_infer,
     .scratch = nms_scratch,
     .run = nms_run,
+    .work = nms_work,
 };

@@ -299,6 +299,13 @@ static int lrn_run(const NnCall *call)
     return 0;
 }
 
+static uint64_t lrn_work(const NnCall *call)
+{
+    const LrnParams *p = call->params;
+    return (uint64_t)nn_tensor_elements(call->in[0]) *
+           (uint64_t)NN_MIN(p->size, call->in[0]->dims[1]);
+}
+
 const NnOp nn_op_lrn = {
     .type = "LRN",
     .domain = "",
@@ -310,4 +317,5 @@ const NnOp nn_op_lrn = {
     .prepare = lrn_prepare,
     .infer = lrn_infer,
     .run = lrn_run,
+    .work = lrn_work,
 };

@@ -257,6 +257,26 @@ static void pool_rows_with_indices(void *argument, int64_t begin, int64_t end, u
     }
 }
 
+/* Taps that see the input: a kernel may be far larger than what it slides over. */
+static uint64_t pool_work(const NnCall *call)
+{
+    const PoolParams *p = call->params;
+    const NnTensor *in = call->in[0];
+    NnWindow w;
+    int64_t dims[NN_RANK_MAX];
+    if (nn_window_resolve(call, &p->window, p->ceil_mode != 0, &w, dims) < 0)
+        return 0;
+    int last = w.spatial - 1;
+    uint64_t rows = (uint64_t)nn_product(dims, 0, in->rank - 1), above = 1;
+    uint64_t width = (uint64_t)in->dims[2 + last], out_width = (uint64_t)dims[2 + last];
+    uint64_t along = NN_MIN((uint64_t)w.kernel[last], width);
+    for (int i = 0; i < last; i++)
+        above *= (uint64_t)NN_MIN(w.kernel[i], in->dims[2 + i]);
+    if (nn_output(call, 1))
+        return rows * out_width * above * along;
+    return rows * (above * width + out_width * along);
+}
+
 static int run_pool(const NnCall *call, bool average)
 {
     const PoolParams *p = call->params;
@@ -308,6 +328,7 @@ const NnOp nn_op_max_pool = {
     .infer = max_pool_infer,
     .scratch = pool_scratch,
     .run = max_pool_run,
+    .work = pool_work,
 };
 
 const NnOp nn_op_average_pool = {
@@ -322,6 +343,7 @@ const NnOp nn_op_average_pool = {
     .infer = average_pool_infer,
     .scratch = pool_scratch,
     .run = average_pool_run,
+    .work = pool_work,
 };
 
 /* Global pooling: one number for each plane. */
