@@ -3,35 +3,21 @@
 /* Whatever a file holds, loading ends in a model or in a sentence, and what
  * loads runs. */
 
-#include "nn.h"
+#include "feed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-/* Runs that a fuzzer has no time for say nothing new. */
-#define FLOPS_MAX 20000000
-#define ARENA_MAX ((size_t)64 << 20)
-
-static void quiet(void *userdata, NnLogLevel level, const char *message)
-{
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-    NnContextOptions options = { .threads = 1, .log = quiet };
-    NnModelOptions model_options = { .verify = true };
-    NnContext *context = NULL;
+    NnModelOptions options = { .verify = true };
     NnModel *model = NULL;
-    NnSession *session = NULL;
-    NnError error;
+    NnError error = { "" };
+    int r;
 
-    if (nn_context_new(&options, &context, &error) < 0)
-        return 0;
-    if (nn_model_load_memory(context, "fuzz", bytes, n, &model_options, &model, &error) >= 0 &&
-        nn_model_flops(model) <= FLOPS_MAX && nn_model_arena_bytes(model) <= ARENA_MAX &&
-        nn_session_new(model, &session, &error) >= 0 && nn_session_run(session, &error) < 0)
-        session = nn_session_free(session);
-    nn_session_free(session);
+    r = nn_model_load_memory(feed_context(), "fuzz", bytes, n, &options, &model, &error);
+    feed_check(r, model, &error);
+    if (model)
+        feed_run(model, feed_seed(bytes, n));
     nn_model_free(model);
-    nn_context_free(context);
     return 0;
 }

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "feed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "exec/exec.h"
+
+/* Runs that a fuzzer has no time for say nothing new. */
+#define WORK_MAX 2000000
+#define ARENA_MAX ((size_t)16 << 20)
+
+static void quiet(void *userdata, NnLogLevel level, const char *message)
+{
+}
+
+NnContext *feed_context(void)
+{
+    static NnContext *context;
+    NnContextOptions options = { .threads = 1, .log = quiet };
+
+    if (!context && nn_context_new(&options, &context, NULL) < 0)
+        abort();
+    return context;
+}
+
+void feed_check(int r, const void *made, const NnError *error)
+{
+    if (r < 0 ? made || !memchr(error->message, '\0', sizeof(error->message)) || !*error->message
+              : !made)
+        abort();
+}
+
+uint32_t feed_seed(const uint8_t *bytes, size_t n)
+{
+    uint32_t seed = 2166136261u;
+
+    for (size_t i = 0; i < n; i++)
+        seed = (seed ^ bytes[i]) * 16777619u;
+    return seed;
+}
+
+/* Small numbers, which are indices and lengths too, or any bits at all. */
+static void fill(NnTensor *tensor, uint32_t *seed)
+{
+    int64_t n = nn_tensor_elements(tensor);
+    size_t size = nn_dtype_size(tensor->dtype);
+    uint8_t *data = tensor->data;
+
+    for (int64_t i = 0; i < n; i++) {
+        int32_t small;
+
+        *seed = *seed * 1664525 + 1013904223;
+        small = (int32_t)(*seed >> 24) % 8 - 2;
+        if (tensor->dtype == NN_DTYPE_BOOL)
+            data[i] = small & 1;
+        else if (tensor->dtype == NN_DTYPE_F32 && *seed >> 28)
+            ((float *)data)[i] = (float)small / 2;
+        else
+            for (size_t j = 0; j < size; j++)
+                data[i * (int64_t)size + (int64_t)j] =
+                    *seed >> 28 ? (uint8_t)(j < 4 ? small >> (8 * j) : small >> 31)
+                                : (uint8_t)(*seed >> (8 * (j % 3)));
+    }
+}
+
+void feed_run(NnModel *model, uint32_t seed)
+{
+    NnSession *session = NULL;
+    NnError error = { "" };
+    int r;
+
+    if (model->program->work > WORK_MAX || nn_model_arena_bytes(model) > ARENA_MAX)
+        return;
+    r = nn_session_new(model, &session, &error);
+    feed_check(r, session, &error);
+    for (int i = 0; r >= 0 && i < 2; i++) {
+        for (size_t j = 0; j < nn_model_n_inputs(model); j++)
+            fill(nn_session_input(session, j), &seed);
+        error.message[0] = '\0';
+        r = nn_session_run(session, &error);
+        feed_check(r, r < 0 ? NULL : session, &error);
+    }
+    nn_session_free(session);
+}
