@@ -129,3 +129,24 @@ ACTIVATION(celu, "Celu", 12, "alpha", 1.0f, "beta", 0, 16, x < 0 ? a * expm1(x /
 ACTIVATION(selu, "Selu", 6, "alpha", 1.67326319217681884765625f, "gamma",
            1.05070102214813232421875f, 16, x < 0 ? b * a * expm1(x) : b * x)
 ACTIVATION(thresholded_relu, "ThresholdedRelu", 10, "alpha", 1.0f, "beta", 0, 1, x > a ? x : (T)0)
+
+static double shrink(double x, const NnUnaryParams *p)
+{
+    return x < -(double)p->alpha ? x + (double)p->beta
+                                 : x > (double)p->alpha ? x - (double)p->beta : 0;
+}
+
+NN_UNARY_PREPARE(shrink, "lambd", 0.5f, "bias", 0)
+
+/* In double for all types, kept inside int64: an unsigned number minus a bias may
+ * have no other meaning than to wrap. */
+NN_UNARY_RANGE(shrink, NN_SWITCH_NUMBER, T,
+               _Generic((T)0, float: shrink((double)x, p), double: shrink((double)x, p),
+                        default: (int64_t)fmax(fmin(shrink((double)x, p), 0x1p62), -0x1p62)))
+
+static int shrink_run(const NnCall *call)
+{
+    return nn_unary_run(call, shrink_range, 2);
+}
+
+NN_UNARY_OP(shrink, "Shrink", 9, shrink_prepare, number_infer, shrink_run, NN_OP_IN_PLACE)

@@ -153,6 +153,27 @@ static int cast_run(const NnCall *call)
     return 0;
 }
 
+static int cast_like_infer(const NnCall *call)
+{
+    int r = nn_check_inputs(call, 2);
+    for (size_t i = 0; r >= 0 && i < 2; i++)
+        r = nn_check_dtype(call, i, NN_TYPES_ANY);
+    if (r < 0)
+        return r;
+    return nn_set_output(call, 0, call->in[1]->dtype, call->in[0]->rank, call->in[0]->dims);
+}
+
+const NnOp nn_op_cast_like = {
+    .type = "CastLike",
+    .domain = "",
+    .since = 15,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .max_outputs = 1,
+    .infer = cast_like_infer,
+    .run = cast_run,
+};
+
 const NnOp nn_op_cast = {
     .type = "Cast",
     .domain = "",

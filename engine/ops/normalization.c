@@ -319,3 +319,104 @@ const NnOp nn_op_lrn = {
     .run = lrn_run,
     .work = lrn_work,
 };
+
+/* The standard's function adds this to the deviation. */
+#define MVN_EPSILON 1e-9
+
+typedef struct MvnParams {
+    int64_t axes[NN_RANK_MAX];
+    size_t n;
+} MvnParams;
+
+static int mvn_prepare(const NnNode *node, void *params, NnError *error)
+{
+    MvnParams *p = params;
+    memcpy(p->axes, (int64_t[]){ 0, 2, 3 }, 3 * sizeof(p->axes[0]));
+    int r = nn_node_ints(node, "axes", p->axes, NN_RANK_MAX, &p->n, error);
+    p->n = p->n ? p->n : 3;
+    return r;
+}
+
+/* Strides in elements among the groups that share their moments; 0 along an axis
+ * that is averaged over. Returns the number of groups. */
+static int64_t mvn_groups(const NnCall *call, int64_t *ret_strides)
+{
+    const MvnParams *p = call->params;
+    const NnTensor *in = call->in[0];
+    bool averaged[NN_RANK_MAX] = { false };
+    int64_t groups = 1;
+    for (size_t i = 0; i < p->n; i++)
+        averaged[p->axes[i] < 0 ? p->axes[i] + in->rank : p->axes[i]] = true;
+    for (int i = in->rank - 1; i >= 0; i--) {
+        ret_strides[i] = averaged[i] ? 0 : groups;
+        groups *= averaged[i] ? 1 : in->dims[i];
+    }
+    return groups;
+}
+
+static int mvn_infer(const NnCall *call)
+{
+    const MvnParams *p = call->params;
+    bool averaged[NN_RANK_MAX];
+    int r = nn_infer_same(call, NN_TYPES_FLOAT);
+    return r < 0 ? r : nn_resolve_axes(call, p->axes, p->n, call->in[0]->rank, averaged);
+}
+
+/* Scratch: mean and variance of each group. */
+static size_t mvn_scratch(const NnCall *call)
+{
+    int64_t strides[NN_RANK_MAX];
+    return 2 * (size_t)mvn_groups(call, strides) * sizeof(double);
+}
+
+/* Runs a block for all elements with `i` as element and `g` as its group. */
+#define FOR_EACH_IN_GROUP(in, strides, ...)                                        \
+    do {                                                                           \
+        int last = (in)->rank - 1;                                                 \
+        int64_t width = (in)->dims[last], rows = nn_product((in)->dims, 0, last);  \
+        for (int64_t row = 0; row < rows; row++) {                                 \
+            int64_t g = 0;                                                         \
+            for (int64_t axis = last - 1, rest = row; axis >= 0; axis--) {         \
+                g += rest % (in)->dims[axis] * (strides)[axis];                    \
+                rest /= (in)->dims[axis];                                          \
+            }                                                                      \
+            for (int64_t i = row * width; i < (row + 1) * width;                   \
+                 i++, g += (strides)[last]) {                                      \
+                __VA_ARGS__;                                                       \
+            }                                                                      \
+        }                                                                          \
+    } while (0)
+
+static int mvn_run(const NnCall *call)
+{
+    const NnTensor *in = call->in[0];
+    int64_t strides[NN_RANK_MAX], groups = mvn_groups(call, strides);
+    double *mean = call->scratch, *variance = mean + groups;
+    double n = (double)(groups ? nn_tensor_elements(in) / groups : 0);
+    memset(mean, 0, 2 * (size_t)groups * sizeof(*mean));
+    NN_SWITCH_FLOAT(in->dtype, {
+        const T *x = in->data;
+        T *y = call->out[0]->data;
+        FOR_EACH_IN_GROUP(in, strides, mean[g] += (double)x[i] / n);
+        FOR_EACH_IN_GROUP(in, strides,
+                          variance[g] += ((double)x[i] - mean[g]) * ((double)x[i] - mean[g]) / n);
+        FOR_EACH_IN_GROUP(in, strides, y[i] = (T)(((double)x[i] - mean[g]) /
+                                                  (sqrt(variance[g]) + MVN_EPSILON)));
+    })
+    return 0;
+}
+
+const NnOp nn_op_mean_variance_normalization = {
+    .type = "MeanVarianceNormalization",
+    .domain = "",
+    .since = 9,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .max_outputs = 1,
+    .flags = NN_OP_IN_PLACE,
+    .params_bytes = sizeof(MvnParams),
+    .prepare = mvn_prepare,
+    .infer = mvn_infer,
+    .scratch = mvn_scratch,
+    .run = mvn_run,
+};

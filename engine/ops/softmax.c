@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Softmax and LogSoftmax. Up to opset 12 all dimensions from the axis on are one. */
+/* Softmax, LogSoftmax and Hardmax. Up to opset 12 all dimensions from the axis on are one. */
 
 #include <tgmath.h>
 
@@ -58,7 +58,25 @@ static void softmax_lines(void *argument, int64_t begin, int64_t end, unsigned w
     })
 }
 
-static int run_softmax(const NnCall *call, bool logarithm)
+/* 1 for the first of the largest, 0 for all others. */
+static void hardmax_lines(void *argument, int64_t begin, int64_t end, unsigned worker)
+{
+    const Softmax *s = argument;
+    (void)worker;
+    NN_SWITCH_FLOAT(s->call->in[0]->dtype, {
+        for (int64_t line = begin; line < end; line++) {
+            int64_t offset = line / s->inner * s->n * s->inner + line % s->inner, best = 0;
+            const T *from = (const T *)s->call->in[0]->data + offset;
+            T *to = (T *)s->call->out[0]->data + offset;
+            for (int64_t i = 1; i < s->n; i++)
+                best = from[i * s->inner] > from[best * s->inner] ? i : best;
+            for (int64_t i = 0; i < s->n; i++)
+                to[i * s->inner] = (T)(i == best);
+        }
+    })
+}
+
+static int run_lines(const NnCall *call, NnRangeFunc lines, int64_t cost, bool logarithm)
 {
     const SoftmaxParams *p = call->params;
     const NnTensor *in = call->in[0];
@@ -67,19 +85,24 @@ static int run_softmax(const NnCall *call, bool logarithm)
     Softmax s = { .call = call, .logarithm = logarithm, .n = nn_product(in->dims, axis, last),
                   .inner = nn_product(in->dims, last, in->rank) };
     if (s.n > 0)
-        nn_range_run(call->pool, nn_product(in->dims, 0, axis) * s.inner, nn_grain(16 * s.n),
-                     softmax_lines, &s);
+        nn_range_run(call->pool, nn_product(in->dims, 0, axis) * s.inner, nn_grain(cost * s.n),
+                     lines, &s);
     return 0;
 }
 
 static int softmax_run(const NnCall *call)
 {
-    return run_softmax(call, false);
+    return run_lines(call, softmax_lines, 16, false);
 }
 
 static int log_softmax_run(const NnCall *call)
 {
-    return run_softmax(call, true);
+    return run_lines(call, softmax_lines, 16, true);
+}
+
+static int hardmax_run(const NnCall *call)
+{
+    return run_lines(call, hardmax_lines, 2, false);
 }
 
 #define SOFTMAX_OP(symbol, name)                    \
@@ -99,3 +122,4 @@ static int log_softmax_run(const NnCall *call)
 
 SOFTMAX_OP(softmax, "Softmax")
 SOFTMAX_OP(log_softmax, "LogSoftmax")
+SOFTMAX_OP(hardmax, "Hardmax")
