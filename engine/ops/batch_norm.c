@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* BatchNormalization as inference does it: one multiplication and one addition
- * for each element. The passes fold it into a convolution where there is one. */
+/* BatchNormalization. As inference does it: one multiplication and one addition
+ * for each element; the passes fold it into a convolution where there is one. In
+ * training mode, from opset 14 on, with the statistics of the input. */
 
 #include <math.h>
 
@@ -14,24 +15,38 @@ static int prepare(const NnNode *node, void *params, NnError *error)
     int r = nn_node_float(node, "epsilon", 1e-5f, &p->epsilon, error);
     if (r < 0)
         return r;
+    r = nn_node_float(node, "momentum", 0.9f, &p->momentum, error);
+    if (r < 0)
+        return r;
     r = nn_node_int(node, "training_mode", 0, &training, error);
     if (r < 0)
         return r;
     r = nn_node_int(node, "spatial", 1, &spatial, error);
     if (r < 0)
         return r;
-    if (training || !spatial)
-        return nn_error_set(error, -ENOTSUP, "%s is not supported",
-                            training ? "training_mode 1" : "spatial 0");
-    return 0;
+    p->training = training != 0 && node->opset >= 14;
+    return spatial ? 0 : nn_error_set(error, -ENOTSUP, "spatial 0 is not supported");
+}
+
+/* Before opset 14 more than one output meant training, with two outputs more. */
+static int set_statistics(const NnCall *call)
+{
+    const NnBatchNormParams *p = call->params;
+    int r = 0;
+    for (size_t i = 1; r >= 0 && i < call->n_out; i++)
+        r = p->training && i < 3
+                ? nn_set_output(call, i, call->in[0]->dtype, 1, &call->in[0]->dims[1])
+                : nn_check_unused_output(call, i);
+    return r;
 }
 
 static int infer(const NnCall *call)
 {
+    const NnBatchNormParams *p = call->params;
     int r = nn_check_inputs(call, 5);
     if (r < 0)
         return r;
-    r = nn_check_first_output(call);
+    r = p->training ? 0 : nn_check_first_output(call);
     if (r < 0)
         return r;
     r = nn_check_rank(call, 0, 2, NN_RANK_MAX);
@@ -40,8 +55,8 @@ static int infer(const NnCall *call)
         if (r >= 0)
             r = nn_check_vector(call, i, call->in[0]->dims[1]);
     }
-    for (size_t i = 1; r >= 0 && i < call->n_out; i++)
-        r = nn_check_unused_output(call, i);
+    if (r >= 0)
+        r = set_statistics(call);
     return r < 0 ? r : nn_infer_same(call, NN_TYPES_FLOAT);
 }
 
@@ -67,9 +82,59 @@ static void planes(void *argument, int64_t begin, int64_t end, unsigned worker)
     })
 }
 
+/* A block for each element of a channel, with `x` the element and `i` its index. */
+#define FOR_CHANNEL(in, c, n, ...)                                        \
+    for (int64_t batch = 0; batch < (in)->dims[0]; batch++) {             \
+        int64_t first = (batch * (in)->dims[1] + (c)) * (n);              \
+        for (int64_t i = first; i < first + (n); i++) {                   \
+            double x = (double)((const T *)(in)->data)[i];                \
+            __VA_ARGS__;                                                  \
+        }                                                                 \
+    }
+
+/* What stood before counts by momentum, what was seen by the rest. */
+static void train_channels(void *argument, int64_t begin, int64_t end, unsigned worker)
+{
+    const NnCall *call = argument;
+    const NnBatchNormParams *p = call->params;
+    const NnTensor *in = call->in[0];
+    NnTensor *out = nn_output(call, 0), *means = nn_output(call, 1);
+    NnTensor *variances = nn_output(call, 2);
+    int64_t n = nn_product(in->dims, 2, in->rank);
+    double old = (double)p->momentum, elements = (double)(in->dims[0] * n);
+    (void)worker;
+    NN_SWITCH_FLOAT(in->dtype, {
+        for (int64_t c = begin; c < end; c++) {
+            double sum = 0, squares = 0;
+            FOR_CHANNEL(in, c, n, sum += x)
+            double mean = sum / elements;
+            FOR_CHANNEL(in, c, n, squares += (x - mean) * (x - mean))
+            double variance = squares / elements;
+            double factor = (double)((const T *)call->in[1]->data)[c] /
+                            sqrt(variance + (double)p->epsilon);
+            double offset = (double)((const T *)call->in[2]->data)[c] - mean * factor;
+            if (out)
+                FOR_CHANNEL(in, c, n, ((T *)out->data)[i] = (T)(x * factor + offset))
+            if (means)
+                ((T *)means->data)[c] = (T)((double)((const T *)call->in[3]->data)[c] * old +
+                                            mean * (1 - old));
+            if (variances)
+                ((T *)variances->data)[c] = (T)((double)((const T *)call->in[4]->data)[c] * old +
+                                                variance * (1 - old));
+        }
+    })
+}
+
 static int run(const NnCall *call)
 {
+    const NnBatchNormParams *p = call->params;
     const NnTensor *in = call->in[0];
+    if (p->training) {
+        int64_t elements = in->dims[0] * nn_product(in->dims, 2, in->rank);
+        nn_range_run(call->pool, in->dims[1], nn_grain(4 * elements), train_channels,
+                     (void *)call);
+        return 0;
+    }
     nn_range_run(call->pool, in->dims[0] * in->dims[1],
                  nn_grain(nn_product(in->dims, 2, in->rank)), planes, (void *)call);
     return 0;

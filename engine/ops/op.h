@@ -127,6 +127,8 @@ typedef struct NnConvParams {
 
 typedef struct NnBatchNormParams {
     float epsilon;
+    float momentum;
+    bool training;              /* the statistics are those of the input */
 } NnBatchNormParams;
 
 typedef struct NnLeakyReluParams {
@@ -135,4 +137,4 @@ typedef struct NnLeakyReluParams {
 
 extern const NnOp nn_op_conv, nn_op_batch_normalization, nn_op_relu, nn_op_leaky_relu, nn_op_sigmoid,
     nn_op_mul, nn_op_add, nn_op_identity, nn_op_constant, nn_op_silu, nn_op_clip, nn_op_hard_swish,
-    nn_op_gemm, nn_op_matmul;
+    nn_op_gemm, nn_op_matmul, nn_op_dropout;

@@ -32,7 +32,7 @@ static int fold(NnGraph *graph, NnNode *conv, NnNode *node)
 
     if (!factor || !addend)
         return -ENOMEM;
-    if (!get_statistics(graph, node, n, stats))
+    if (params->training || !get_statistics(graph, node, n, stats))
         return 0;
     for (int64_t c = 0; c < n; c++) {
         factor[c] = stats[0][c] / sqrtf(stats[3][c] + params->epsilon);

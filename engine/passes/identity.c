@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "passes/passes.h"
 
+/* Dropout drops nothing outside training. */
+static bool is_idle_dropout(const NnGraph *graph, const NnNode *node)
+{
+    const NnValue *training;
+
+    if (node->op != &nn_op_dropout || node->n_inputs < 3 || node->inputs[2] == NN_NO_VALUE)
+        return node->op == &nn_op_dropout;
+    training = &graph->values[node->inputs[2]];
+    return training->constant && *(const uint8_t *)training->tensor.data == 0;
+}
+
 /* Whether output 0 is input 0, bytes and shape alike. */
 static bool changes_nothing(const NnGraph *graph, const NnNode *node)
 {
     const NnValue *in, *out;
 
-    if (!(node->op->flags & NN_OP_VIEW) || node->outputs[0] == NN_NO_VALUE)
+    if ((!(node->op->flags & NN_OP_VIEW) && !is_idle_dropout(graph, node)) ||
+        node->outputs[0] == NN_NO_VALUE)
         return false;
     for (size_t i = 1; i < node->n_outputs; i++)
         if (node->outputs[i] != NN_NO_VALUE)

@@ -174,5 +174,163 @@ class Numbers(Case):
                     time_axis=1)
 
 
+class Chance(Case):
+    def draw(self, op, inputs=(), opset=15, **attributes):
+        """Output 0 of one run."""
+        inputs = [np.asarray(a) for a in inputs]
+        names = [f'in{i}' for i in range(len(inputs))]
+        node = helper.make_node(op, names, ['y'], name=attributes.pop('node', op), **attributes)
+        value = helper.make_tensor_value_info
+        graph = helper.make_graph([node], 'case', [value(n, TYPES[a.dtype], a.shape)
+                                                   for n, a in zip(names, inputs)],
+                                  [onnx.ValueInfoProto(name='y')])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', opset)],
+                                  ir_version=7)
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder)
+            (path / 'model.onnx').write_bytes(model.SerializeToString())
+            argv = [NN, 'run', path / 'model.onnx', '--output-dir', path]
+            for name, array in zip(names, inputs):
+                np.save(path / f'{name}.npy', array)
+                argv += ['--input', f'{name}={path / name}.npy']
+            done = subprocess.run(argv, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return np.load(path / 'y.npy')
+
+    def test_uniform_is_that_of_numpy(self):
+        y = self.draw('RandomUniform', shape=[40, 50], seed=7.0, low=-2.0, high=3.0)
+        expected = np.random.RandomState(7).uniform(-2, 3, (40, 50)).astype(np.float32)
+        np.testing.assert_array_equal(y, expected)
+        y = self.draw('RandomUniformLike', [np.zeros((2, 3), np.float64)], seed=7.0)
+        np.testing.assert_array_equal(y, np.random.RandomState(7).uniform(0, 1, (2, 3)))
+        y = self.draw('RandomUniformLike', [np.zeros(9, np.int64)], seed=7.0, dtype=10)
+        np.testing.assert_array_equal(y, np.random.RandomState(7).uniform(0, 1, 9)
+                                      .astype(np.float16))
+
+    def test_normal_is_that_of_numpy(self):
+        y = self.draw('RandomNormal', shape=[1001], seed=3.0, mean=5.0, scale=2.0, dtype=11)
+        np.testing.assert_allclose(y, np.random.RandomState(3).normal(5, 2, 1001), rtol=1e-12)
+        y = self.draw('RandomNormalLike', [np.zeros(9, np.float32)], seed=3.0)
+        np.testing.assert_allclose(y, np.random.RandomState(3).normal(0, 1, 9), rtol=1e-6)
+
+    def test_seeds(self):
+        def draw(**more):
+            return self.draw('RandomUniform', shape=[8], **more)
+        np.testing.assert_array_equal(draw(node='a'), draw(node='a'))
+        self.assertTrue((draw(node='a') != draw(node='b')).all())
+        self.assertTrue((draw(seed=1.0) != draw(seed=2.0)).all())
+        np.testing.assert_array_equal(draw(node='a', seed=1.0), draw(node='b', seed=1.0))
+
+    def test_bernoulli(self):
+        p = np.repeat(np.float32([0, 0.2, 0.9, 1]), 20000)
+        for dtype, kind in ((None, np.float32), (9, bool), (6, np.int32), (10, np.float16)):
+            y = self.draw('Bernoulli', [p], seed=1.0, **({'dtype': dtype} if dtype else {}))
+            self.assertEqual(y.dtype, kind)
+            share = y.reshape(4, -1).mean(1, dtype=np.float64)
+            np.testing.assert_allclose(share, [0, 0.2, 0.9, 1], atol=0.01)
+            self.assertEqual((share[0], share[3]), (0, 1))
+
+    def test_multinomial(self):
+        p = np.array([[0.1, 0.2, 0, 0.7], [0.25, 0.25, 0.5, 0]])
+        with np.errstate(divide='ignore'):
+            logs = np.log(p * 3)
+        for number, kind in ((6, np.int32), (7, np.int64)):
+            y = self.draw('Multinomial', [logs], 7, sample_size=20000, seed=1.0, dtype=number)
+            self.assertEqual((y.shape, y.dtype), ((2, 20000), kind))
+            shares = [np.bincount(row, minlength=4) / 20000 for row in y]
+            np.testing.assert_allclose(shares, p, atol=0.02)
+            self.assertEqual(shares[0][2] + shares[1][3], 0)
+
+    def test_dropout(self):
+        x = f32(50, 40)
+        keep = np.random.RandomState(5).uniform(0, 1, x.shape) >= 0.3
+        inputs = [x, (np.float32(0.3),), (np.array(True),)]
+        self.check('Dropout', inputs, [x * keep / np.float32(0.7), keep], 13, seed=5)
+        inputs[2] = np.array(True)
+        self.check('Dropout', inputs, [x * keep / np.float32(0.7), keep], 12, seed=5)
+        inputs[2] = np.array(False)
+        self.check('Dropout', inputs, [x, np.ones_like(keep)], 13, seed=5)
+        self.check('Dropout', [x], [x, np.ones_like(x)], 7, ratio=0.9)
+        self.refuse('the ratio is 1', 'Dropout', [x, (np.float32(1),), (np.array(True),)])
+
+    def test_dropout_leaves_its_input(self):
+        """Another reader of the input sees it as it was."""
+        node, value = helper.make_node, helper.make_tensor_value_info
+        nodes = [node('Relu', ['x'], ['a']), node('Dropout', ['a', 'ratio', 'yes'], ['b'], seed=5),
+                 node('Sub', ['a', 'b'], ['y'])]
+        graph = helper.make_graph(
+            nodes, 'case', [value('x', 1, [64])], [value('y', 1, None)],
+            [onnx.numpy_helper.from_array(np.float32(0.5), 'ratio'),
+             onnx.numpy_helper.from_array(np.array(True), 'yes')])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=7)
+        x = np.arange(64, dtype=np.float32)
+        keep = np.random.RandomState(5).uniform(0, 1, 64) >= 0.5
+        with tempfile.TemporaryDirectory() as folder:
+            np.save(f'{folder}/x.npy', x)
+            np.save(f'{folder}/y.npy', x - x * keep * 2)
+            onnx.save(model, f'{folder}/model.onnx')
+            done = subprocess.run([NN, 'verify', f'{folder}/model.onnx', '--input',
+                                   f'x={folder}/x.npy', '--expect', f'y={folder}/y.npy'],
+                                  capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_refused(self):
+        self.refuse('shape is missing', 'RandomUniform', [])
+        self.refuse('too large', 'RandomNormal', [], shape=[2 ** 20, 2 ** 20])
+        self.refuse('int64 are not supported', 'RandomNormal', [], shape=[2], dtype=7)
+        self.refuse('int64 are not supported', 'RandomNormalLike', [i64(1)])
+        self.refuse('sample_size is 0', 'Multinomial', [f32(1, 2)], sample_size=0)
+        self.refuse('row 0 holds no', 'Multinomial', [np.full((1, 2), -np.inf, np.float32)])
+        self.refuse('expected int32 or int64', 'Multinomial', [f32(1, 2)], dtype=1)
+
+
+class Training(Case):
+    def test_batch_normalization(self):
+        x = f32(4, 3, 5, 2)
+        scale, bias, mean, variance = f32(3), f32(3), f32(3), np.abs(f32(3))
+        axes = (0, 2, 3)
+        def along(v): return v[:, None, None]
+        seen, spread = x.mean(axes), x.var(axes)
+        y = (x - along(seen)) / np.sqrt(along(spread) + 1e-3) * along(scale) + along(bias)
+        inputs = [x] + [(v,) for v in (scale, bias, mean, variance)]
+        outputs = [y, mean * 0.7 + seen * 0.3, variance * 0.7 + spread * 0.3]
+        for threads in (1, 4):
+            self.check('BatchNormalization', inputs, outputs, 14, threads, training_mode=1,
+                       epsilon=1e-3, momentum=0.7)
+        self.check('BatchNormalization', inputs, outputs[:1], 15, training_mode=1, epsilon=1e-3)
+        for opset, attributes in ((14, {'training_mode': 0}), (9, {})):
+            with tempfile.TemporaryDirectory() as folder:
+                done = self.command('verify', 'BatchNormalization', inputs, opset, outputs, 1,
+                                    attributes, pathlib.Path(folder))
+            self.assertIn('output 1 is not supported', done.stderr)
+
+    def test_behind_a_convolution(self):
+        """The convolution must not take the statistics of training for constants."""
+        node, value = helper.make_node, helper.make_tensor_value_info
+        x, w = f32(2, 3, 6, 6), f32(4, 3, 1, 1)
+        constants = {'w': w, 'scale': f32(4), 'bias': f32(4), 'mean': f32(4),
+                     'variance': np.abs(f32(4))}
+        nodes = [node('Conv', ['x', 'w'], ['a']),
+                 node('BatchNormalization', ['a', 'scale', 'bias', 'mean', 'variance'], ['y'],
+                      training_mode=1)]
+        graph = helper.make_graph(nodes, 'case', [value('x', 1, x.shape)], [value('y', 1, None)],
+                                  [onnx.numpy_helper.from_array(a, n)
+                                   for n, a in constants.items()])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 15)], ir_version=7)
+        a = np.einsum('nchw,kc->nkhw', x, w[..., 0, 0])
+        def along(v): return v[:, None, None]
+        seen, spread = a.mean((0, 2, 3)), a.var((0, 2, 3))
+        y = (a - along(seen)) / np.sqrt(along(spread) + 1e-5)
+        y = y * along(constants['scale']) + along(constants['bias'])
+        with tempfile.TemporaryDirectory() as folder:
+            np.save(f'{folder}/x.npy', x)
+            np.save(f'{folder}/y.npy', y)
+            onnx.save(model, f'{folder}/model.onnx')
+            done = subprocess.run([NN, 'verify', f'{folder}/model.onnx', '--input',
+                                   f'x={folder}/x.npy', '--expect', f'y={folder}/y.npy'],
+                                  capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+
 if __name__ == '__main__':
     unittest.main()
