@@ -174,6 +174,158 @@ class Numbers(Case):
                     time_axis=1)
 
 
+class Signals(Case):
+    def test_dft(self):
+        for n in (1, 2, 3, 8, 30, 97, 128):
+            x = np.float64(f32(2, n, 3, 2))
+            spectrum = np.fft.fft(x[..., 0] + 1j * x[..., 1], axis=1)
+            whole = np.stack([spectrum.real, spectrum.imag], -1)
+            self.check('DFT', [x], whole, 17)
+            self.check('DFT', [whole], x, 17, inverse=1)
+            self.check('DFT', [x, None, (i64(1)[0],)], whole, 20)
+            half = np.fft.rfft(x[..., 0], axis=1)
+            self.check('DFT', [x[..., :1]], np.stack([half.real, half.imag], -1), 17, onesided=1)
+
+    def test_dft_axis_and_length(self):
+        x = np.float64(f32(2, 5, 6, 1))
+        for axis, last in ((2, (i64(2)[0],)), (-2, None)):
+            for n in (4, 6, 11):
+                spectrum = np.fft.fft(x[..., 0], n, 2)
+                whole = np.stack([spectrum.real, spectrum.imag], -1)
+                self.check('DFT', [x, (i64(n)[0],)], whole, 17, axis=axis)
+                self.check('DFT', [x, (i64(n)[0],), last], whole, 20)
+
+    def test_dft_refused(self):
+        self.refuse('expected 1 (real) or 2 (complex)', 'DFT', [f32(1, 4, 3)], 17)
+        self.refuse('no one-sided', 'DFT', [f32(1, 4, 2)], 17, onesided=1)
+        self.refuse('holds the parts', 'DFT', [f32(1, 4, 2)], 17, axis=2)
+        self.refuse('a transform of 0', 'DFT', [f32(1, 4, 2), (i64(0),)], 17)
+        self.refuse('before opset 20', 'DFT', [f32(1, 4, 2), None, (i64(1),)], 17)
+
+    def test_stft(self):
+        x, window = np.float64(f32(2, 50, 1)), np.float64(np.abs(f32(12)))
+        frames = np.stack([x[:, i:i + 12, 0] for i in range(0, 39, 7)], 1)
+        for given, of in ((window, frames * window), (None, frames)):
+            half, whole = np.fft.rfft(of), np.fft.fft(of)
+            inputs = [x, (i64(7)[0],), given, (i64(12)[0],)]
+            self.check('STFT', inputs, np.stack([half.real, half.imag], -1), 17)
+            self.check('STFT', inputs, np.stack([whole.real, whole.imag], -1), 17, onesided=0)
+        self.refuse('neither window nor', 'STFT', [x, (i64(7),)], 17)
+        self.refuse('a window of 12 for frames of 11', 'STFT', [x, (i64(7),), window, (i64(11),)],
+                    17)
+        self.refuse('0 apart', 'STFT', [x, (i64(0),), window], 17)
+
+    def test_windows(self):
+        for n in (1, 2, 9, 16):
+            for op, window in (('BlackmanWindow', np.blackman), ('HannWindow', np.hanning)):
+                size = [(i64(n)[0],)]
+                self.check(op, size, window(n + 1)[:n].astype(np.float32), 17)
+                if n > 1:
+                    self.check(op, size, window(n), 17, output_datatype=11, periodic=0)
+            angle = 2 * np.pi * np.arange(n) / n
+            self.check('HammingWindow', size, np.float16(25 / 46 - 21 / 46 * np.cos(angle)), 17,
+                       output_datatype=10)
+        self.refuse('a window of -1', 'HannWindow', [(i64(-1),)], 17)
+        self.refuse('too large', 'HannWindow', [(i64(2 ** 40),)], 17)
+
+    def test_mel_weight_matrix(self):
+        bins, length, rate = 6, 64, 8000
+        mel = np.linspace(0, 2595 * np.log10(1 + 4000 / 700), bins + 3)[:-1]
+        edges = np.floor((length + 1) * 700 * (10 ** (mel / 2595) - 1) / rate)
+        x = np.arange(length // 2 + 1)[:, None]
+        low, center, high = edges[:-2], edges[1:-1], edges[2:]
+        with np.errstate(divide='ignore', invalid='ignore'):
+            rise, fall = (x - low) / (center - low), (high - x) / (high - center)
+        weights = np.where(x == center, 1, np.where(x < center, rise, fall).clip(0, None))
+        inputs = [(np.array(v),) for v in (bins, length, rate)]
+        inputs += [(np.float32(v),) for v in (0, 4000)]
+        self.check('MelWeightMatrix', inputs, weights.astype(np.float32), 17)
+        inputs[2] = (np.array(0),)
+        self.refuse('at 0 samples a second', 'MelWeightMatrix', inputs, 17)
+
+
+class Words(Case):
+    def vectorize(self, x, mode, weights=None, **attributes):
+        """The definition, for pools of 1-grams 2 3 5 4 and 2-grams 5,6 7,8 6,7."""
+        pool = [(2,), (3,), (5,), (4,), (5, 6), (7, 8), (6, 7)]
+        weights = weights or [1.0] * 7
+        y = np.zeros(7, np.float32)
+        for n in range(attributes['min_gram_length'], attributes['max_gram_length'] + 1):
+            for step in range(1, (attributes['max_skip_count'] if n > 1 else 0) + 2):
+                for i in range(len(x) - (n - 1) * step):
+                    gram = tuple(x[i:i + (n - 1) * step + 1:step])
+                    if gram in pool:
+                        at = pool.index(gram)
+                        y[at] = weights[at] + (0 if mode == 'IDF' else y[at])
+        return y
+
+    def test_tf_idf(self):
+        fixed = dict(ngram_counts=[0, 4], ngram_indexes=list(range(7)),
+                     pool_int64s=[2, 3, 5, 4, 5, 6, 7, 8, 6, 7])
+        weights = [0.5, 2.0, -1.0, 3.0, 0.25, 7.0, 1.5]
+        x = random.randint(2, 9, 60)
+        for low, high, skip, mode in ((1, 1, 0, 'TF'), (2, 2, 0, 'TF'), (1, 2, 3, 'TF'),
+                                      (1, 2, 5, 'IDF'), (1, 2, 5, 'TFIDF'), (1, 1, 99, 'IDF')):
+            lengths = dict(min_gram_length=low, max_gram_length=high, max_skip_count=skip)
+            more = {} if mode == 'TF' else {'weights': weights}
+            self.check('TfIdfVectorizer', [x], self.vectorize(x, mode, more.get('weights'),
+                                                              **lengths),
+                       9, mode=mode, **lengths, **fixed, **more)
+            y = np.stack([self.vectorize(row, mode, more.get('weights'), **lengths)
+                          for row in x.reshape(6, 10)])
+            self.check('TfIdfVectorizer', [x.reshape(6, 10).astype(np.int32)], y, 13, mode=mode,
+                       **lengths, **fixed, **more)
+
+    def test_refused(self):
+        good = dict(mode='TF', min_gram_length=1, max_gram_length=2, max_skip_count=0,
+                    ngram_counts=[0, 2], ngram_indexes=[0, 1, 2], pool_int64s=[1, 2, 3, 4])
+        for words, change in (('strings', dict(pool_strings=['a'])),
+                              ('does not divide', dict(ngram_counts=[0, 3])),
+                              ('does not divide', dict(ngram_counts=[0, 9])),
+                              ('4 ngram_indexes for 3', dict(ngram_indexes=[0, 1, 2, 3])),
+                              ('ngram_indexes holds -1', dict(ngram_indexes=[0, -1, 2])),
+                              ('mode is', dict(mode='BM25')),
+                              ('n-grams of 3 to 2', dict(min_gram_length=3)),
+                              ('2 lengths, 3 were', dict(max_gram_length=3)),
+                              ('limit 1024', dict(max_skip_count=2 ** 40)),
+                              ('one float for each', dict(weights=[1.0]))):
+            self.refuse(words, 'TfIdfVectorizer', [i64(1, 2)], 9, **{**good, **change})
+
+
+class Pools(Case):
+    def test_lp_pool(self):
+        x = f32(2, 3, 11, 13)
+        for p, k, stride, pad, threads in ((2, 3, 2, 1, 4), (1, 2, 1, 0, 1), (3, 4, 3, 2, 1)):
+            padded = np.pad(np.abs(x), [(0, 0), (0, 0), (pad, pad), (pad, pad)])
+            windows = np.lib.stride_tricks.sliding_window_view(padded, (k, k), (2, 3))
+            norm = (windows[:, :, ::stride, ::stride] ** p).sum((-1, -2)) ** (1 / p)
+            self.check('LpPool', [x], norm, 11, threads, p=p, kernel_shape=[k, k],
+                       strides=[stride] * 2, pads=[pad] * 4)
+        windows = np.lib.stride_tricks.sliding_window_view(x, (5, 3), (2, 3))[..., ::2, ::2]
+        self.check('LpPool', [x], np.sqrt((windows ** 2).sum((-1, -2))), 18, kernel_shape=[3, 2],
+                   dilations=[2, 2])
+        ceil = np.sqrt(np.add.reduceat(x[0, 0] ** 2, [0, 4, 8, 12], 1))[None, :1]
+        self.check('LpPool', [x[:1, 0, :1]], ceil, 18, kernel_shape=[4], strides=[4], ceil_mode=1)
+        self.check('GlobalLpPool', [x], np.sqrt((x ** 2).sum((2, 3), keepdims=True)), 7)
+        self.check('GlobalLpPool', [x[..., 0]], np.abs(x[..., 0]).sum(2, keepdims=True), 7, p=1)
+        self.refuse('p is 0', 'GlobalLpPool', [x], p=0)
+
+    def test_max_roi_pool(self):
+        x = np.arange(48, dtype=np.float32).reshape(1, 1, 6, 8)
+        rois = np.float32([[0, 0, 0, 7, 5], [0, 2, 1, 3, 4], [0, 90, 90, 95, 95], [0, 3, 3, 2, 2]])
+        y = np.zeros((4, 1, 2, 2), np.float32)
+        y[0, 0] = [[x[0, 0, 2, 3], x[0, 0, 2, 7]], [x[0, 0, 5, 3], x[0, 0, 5, 7]]]
+        y[1, 0] = [[x[0, 0, 2, 2], x[0, 0, 2, 3]], [x[0, 0, 4, 2], x[0, 0, 4, 3]]]
+        y[3, 0] = x[0, 0, 3, 3]
+        self.check('MaxRoiPool', [x, rois], y, 7, pooled_shape=[2, 2])
+        self.check('MaxRoiPool', [x, rois * np.float32([1, 2, 2, 2, 2])], y, 7,
+                   pooled_shape=[2, 2], spatial_scale=0.5)
+        rois[1, 0] = 1
+        self.refuse('region 1', 'MaxRoiPool', [x, rois], 7, pooled_shape=[2, 2])
+        rois[1, :2] = 0, np.nan
+        self.refuse('region 1', 'MaxRoiPool', [x, rois], 7, pooled_shape=[2, 2])
+
+
 class Chance(Case):
     def draw(self, op, inputs=(), opset=15, **attributes):
         """Output 0 of one run."""
