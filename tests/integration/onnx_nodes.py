@@ -45,7 +45,6 @@ TRAINING = 'ai.onnx.preview.training'
 
 # Tests of known operators that ask for what the engine does not do, and why.
 REFUSED = {
-    'test_*_float16': 'arithmetic in float16',
 }
 # Tests whose own values are not those that the engine wants to give, and why.
 DIFFERENT = {
