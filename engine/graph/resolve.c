@@ -37,7 +37,7 @@ int nn_node_resolve(NnNode *node, NnError *error)
 }
 
 /* Files name optional outputs that nobody reads, such as the mask of Dropout:
- * an operator need not make them. The first output stays. */
+ * an operator that makes its first output need not make them. */
 static int drop_unread_outputs(NnGraph *graph)
 {
     NnGraphIndex index;
@@ -49,7 +49,9 @@ static int drop_unread_outputs(NnGraph *graph)
     for (size_t i = 0; i < graph->n_nodes; i++) {
         NnNode *node = &graph->nodes[i];
 
-        for (size_t j = 1; !node->op && j < node->n_outputs; j++)
+        if (node->op || node->n_outputs == 0 || node->outputs[0] == NN_NO_VALUE)
+            continue;
+        for (size_t j = 1; j < node->n_outputs; j++)
             if (node->outputs[j] != NN_NO_VALUE && index.uses[node->outputs[j]] == 0)
                 node->outputs[j] = NN_NO_VALUE;
     }

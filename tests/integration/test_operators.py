@@ -38,7 +38,7 @@ class Case(unittest.TestCase):
 
     def command(self, verb, op, inputs, opset, outputs, threads, attributes, folder):
         """The finished process. `inputs`: arrays; those in a tuple are constants, None is absent,
-        as it is among `outputs`."""
+        as it is among `outputs`. An output that is a name has that name and no reader."""
         names, graph_inputs, constants, arguments = [], [], [], []
         for i, given in enumerate(inputs):
             names.append(f'in{i}' if given is not None else '')
@@ -49,9 +49,10 @@ class Case(unittest.TestCase):
                                                                   given.shape))
                 np.save(folder / f'in{i}.npy', np.asarray(given, order='C'))
                 arguments += ['--input', f'in{i}={folder}/in{i}.npy']
-        expected = {f'out{i}': o for i, o in enumerate(outputs) if o is not None}
-        node = helper.make_node(op, names, [f'out{i}' if f'out{i}' in expected else ''
-                                            for i in range(len(outputs))], **attributes)
+        expected = {f'out{i}': o for i, o in enumerate(outputs)
+                    if o is not None and not isinstance(o, str)}
+        node = helper.make_node(op, names, [f'out{i}' if f'out{i}' in expected else o or ''
+                                            for i, o in enumerate(outputs)], **attributes)
         infos = [helper.make_tensor_value_info(n, TYPES[o.dtype], None) for n, o in expected.items()]
         model = helper.make_model(helper.make_graph([node], 'case', graph_inputs, infos, constants),
                                   opset_imports=[helper.make_opsetid('', opset)], ir_version=7)
@@ -175,6 +176,8 @@ class Opsets(Case):
         x = f32(2, 3, 4)
         self.check('Dropout', [x], x, 7, ratio=0.9)
         self.check('Dropout', [x], [x, np.ones(x.shape, bool)], 13)
+        self.check('Dropout', [x], [x, 'mask'], 7)
+        self.check('MaxPool', [x], [x.max(2, keepdims=True), 'places'], 8, kernel_shape=[4])
         scale, bias, mean = f32(3), f32(3), f32(3)
         variance = np.abs(f32(3)) + 0.1
         def along(v): return v[None, :, None]
