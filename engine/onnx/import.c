@@ -64,16 +64,25 @@ static int out_of_memory(int r, NnError *error)
     return nn_error_set(error, r, "out of memory");
 }
 
+/* Whether any node is of the default domain, whose opset counts then. */
+static bool uses_standard(const Onnx__Graph *proto)
+{
+    for (size_t i = 0; i < proto->n_node; i++)
+        if (nn_onnx_is_default_domain(proto->node[i]->domain))
+            return true;
+    return false;
+}
+
 static int import_opset(Import *import)
 {
     /* 1 is the specification's default where the model states none. */
     int opset = nn_onnx_opset(import->proto, "", 1);
 
-    if (opset < NN_OPSET_MIN || opset > NN_OPSET_MAX)
+    if ((opset < NN_OPSET_MIN || opset > NN_OPSET_MAX) && uses_standard(import->graph_proto))
         return nn_error_set(import->error, -ENOTSUP,
                             "it uses ONNX opset %d, opsets %d to %d are supported", opset,
                             NN_OPSET_MIN, NN_OPSET_MAX);
-    import->opset = import->graph->opset = opset;
+    import->opset = import->graph->opset = NN_MAX(NN_OPSET_MIN, NN_MIN(opset, NN_OPSET_MAX));
     return 0;
 }
 

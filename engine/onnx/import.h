@@ -3,9 +3,10 @@
 
 #include "graph/graph.h"
 
-/* Opsets of the default domain that the importer takes. */
+/* Opsets of the default domain that the importer takes. The last one only added
+ * bfloat16 to operators. */
 #define NN_OPSET_MIN 7
-#define NN_OPSET_MAX 21
+#define NN_OPSET_MAX 22
 
 /* Reads a serialised ONNX model into a graph, with names, types and constants
  * but nothing inferred. `name` stands in messages; `directory` is where external

@@ -4,7 +4,7 @@ import collections
 
 import onnx
 
-OPSET_MAX = 21
+OPSET_MAX = 22
 # Operators that came after the onnx package of Debian 12 (opset 17).
 ADDED = ('AffineGrid BitwiseAnd BitwiseNot BitwiseOr BitwiseXor CenterCropPad Col2Im DeformConv '
          'Gelu GroupNormalization ImageDecoder Mish RegexFullMatch StringConcat '

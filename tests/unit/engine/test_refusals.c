@@ -67,7 +67,7 @@ static void test_opset(void)
     Build build;
 
     start_conv(&build, 6);
-    refused_build(&build, -ENOTSUP, "opset 6, opsets 7 to 21 are supported");
+    refused_build(&build, -ENOTSUP, "opset 6, opsets 7 to 22 are supported");
     start_conv(&build, 99);
     refused_build(&build, -ENOTSUP, "opset 99");
 }
