@@ -34,12 +34,16 @@ typedef struct PlatedConfig {
     } engine;
     struct {
         double detect_threshold, read_threshold;
-        int min_plate_width_px, max_plates;
+        int min_plate_width_px, max_plate_width_px, max_plates;
     } recognition;
+    struct {
+        char *include, *exclude;
+    } zones;
     struct {
         int64_t quiet_us, longest_us, rearm_us;
         double provisional, final, region;
-        int provisional_reads, min_characters;
+        int provisional_reads, min_characters, legible_width_px;
+        char *formats;
     } passage;
     struct {
         char *host;

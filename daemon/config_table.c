@@ -63,8 +63,18 @@ const PlatedConfigEntry plated_config_table[] = {
            "Confidence from which something counts as a character."),
     NUMBER(recognition, min_plate_width, min_plate_width_px, integer, 1, 8192, "16",
            "Plates narrower than this, in pixels, are not read."),
+    NUMBER(recognition, max_plate_width, max_plate_width_px, integer, 0, 8192, "0",
+           "What is wider than this, in pixels, is no plate. 0: any width."),
     NUMBER(recognition, max_plates, max_plates, integer, 1, 16, "8",
            "Plates read in one frame at most."),
+
+    TEXT(zones, include, zones, "",
+         "Polygons in which plates count, separated by ';': corners X,Y in order, from 0,0 (left, "
+         "top) to 1,1 (right, bottom), such as 0.1,0.4 0.9,0.4 0.9,1 0.1,1. The centre of the "
+         "plate decides. Nothing: the whole frame."),
+    TEXT(zones, exclude, zones, "",
+         "Polygons in which plates do not count: the street behind, a parking place, the clock "
+         "of the camera."),
 
     NUMBER(passage, quiet, quiet_us, duration, 0.1, 600, "2s",
            "A passage ends when its plate was not seen for so long."),
@@ -83,6 +93,13 @@ const PlatedConfigEntry plated_config_table[] = {
            "Confidence from which a passage names the state or province; below it there is none."),
     NUMBER(passage, min_characters, min_characters, integer, 1, 16, "4",
            "Shorter readings are not plates."),
+    NUMBER(passage, legible_width, legible_width_px, integer, 1, 8192, "32",
+           "Readings of plates narrower than this, in pixels, count only when the vehicle gives "
+           "no better one, as do those of plates that the border of the frame may cut off."),
+    TEXT(passage, formats, formats, "",
+         "Which plates are told of: REGION:EXPRESSION, separated by spaces; extended regular "
+         "expressions, * for regions that have none of their own, such as "
+         "US-CA:^[0-9][A-Z]{3}[0-9]{3}$ *:^.{5,8}$. Nothing: all."),
 
     TEXT(mqtt, host, word, "localhost", "Name or address of the broker."),
     NUMBER(mqtt, port, port, integer, 0, 65535, "0",

@@ -10,6 +10,8 @@
 
 #include <glib.h>
 
+#include "lpr.h"
+
 static int store_string(void *field, const char *value)
 {
     char *copy = strdup(value);
@@ -93,6 +95,37 @@ static void path_expected(const PlatedConfigEntry *entry, char *ret_text, size_t
 }
 
 const PlatedConfigType plated_type_path = {path_parse, string_equal, path_expected, true};
+
+static int zones_parse(const PlatedConfigEntry *entry, const char *value, void *field)
+{
+    int r = lpr_zones_check(value, NULL);
+
+    return r < 0 ? r : store_string(field, value);
+}
+
+static void zones_expected(const PlatedConfigEntry *entry, char *ret_text, size_t n)
+{
+    snprintf(ret_text, n,
+             "polygons of 3 to 32 corners X,Y between 0 and 1, at most 16, separated by ';'");
+}
+
+const PlatedConfigType plated_type_zones = {zones_parse, string_equal, zones_expected, true};
+
+static int formats_parse(const PlatedConfigEntry *entry, const char *value, void *field)
+{
+    LprFilter *filter = NULL;
+    int r = lpr_filter_new(value, &filter, NULL);
+
+    lpr_filter_unref(filter);
+    return r < 0 ? r : store_string(field, value);
+}
+
+static void formats_expected(const PlatedConfigEntry *entry, char *ret_text, size_t n)
+{
+    snprintf(ret_text, n, "REGION:EXPRESSION with a right expression, or nothing");
+}
+
+const PlatedConfigType plated_type_formats = {formats_parse, string_equal, formats_expected, true};
 
 static int boolean_parse(const PlatedConfigEntry *entry, const char *value, void *field)
 {

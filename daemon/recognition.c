@@ -58,6 +58,9 @@ static int load(PlatedRecognition *recognition, const PlatedConfig *config, cons
         .detect_threshold = (float)config->recognition.detect_threshold,
         .read_threshold = (float)config->recognition.read_threshold,
         .min_plate_width_px = config->recognition.min_plate_width_px,
+        .max_plate_width_px = config->recognition.max_plate_width_px,
+        .include = config->zones.include,
+        .exclude = config->zones.exclude,
         .max_plates = (size_t)config->recognition.max_plates,
         .whole_picture = whole_picture,
     };

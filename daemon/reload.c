@@ -83,6 +83,7 @@ static void configure_tracker(PlatedReload *reload)
 
     plated_service_tracker_options(reload->config, &options);
     plated_worker_set_tracker(reload->service->worker, &options);
+    lpr_filter_unref(options.filter);
 }
 
 static void commit(PlatedReload *reload)
@@ -147,6 +148,7 @@ static bool recognition_differs(const PlatedConfig *a, const PlatedConfig *b)
 {
     return !plated_config_equal(a, b, "models", NULL) ||
            !plated_config_equal(a, b, "engine", NULL) ||
+           !plated_config_equal(a, b, "zones", NULL) ||
            !plated_config_equal(a, b, "recognition", NULL);
 }
 

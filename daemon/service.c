@@ -39,7 +39,11 @@ void plated_service_tracker_options(const PlatedConfig *config, LprTrackerOption
         .final = (float)config->passage.final,
         .region = (float)config->passage.region,
         .min_characters = (size_t)config->passage.min_characters,
+        .legible_width_px = config->passage.legible_width_px,
     };
+    /* They were tried when the configuration was read: only memory can be short. */
+    if (lpr_filter_new(config->passage.formats, &ret_options->filter, NULL) < 0)
+        g_error("out of memory");
 }
 
 void plated_service_outbox_limits(const PlatedConfig *config, PlatedOutboxLimits *ret_limits)
@@ -539,6 +543,7 @@ static int start_worker(PlatedService *service, NnError *error)
     plated_service_tracker_options(service->config, &options);
     r = plated_worker_new(recognition, &options, &callbacks, service, service->log,
                           &service->worker);
+    lpr_filter_unref(options.filter);
     if (r < 0) {
         plated_recognition_free(recognition);
         return nn_error_set(error, r, "out of memory");

@@ -230,6 +230,7 @@ PlatedWorker *plated_worker_free(PlatedWorker *worker)
         g_thread_join(worker->thread);
     }
     lpr_tracker_free(worker->tracker);
+    lpr_filter_unref(worker->next_tracker.filter);
     plated_recognition_free(worker->recognition);
     plated_recognition_free(worker->next_recognition);
     lpr_mailbox_free(worker->mailbox);
@@ -266,6 +267,8 @@ void plated_worker_set_tracker(PlatedWorker *worker, const LprTrackerOptions *op
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&worker->lock);
 
+    lpr_filter_ref(options->filter);
+    lpr_filter_unref(worker->next_tracker.filter);
     worker->next_tracker = *options;
     worker->new_tracker = true;
 }

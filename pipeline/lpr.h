@@ -170,13 +170,21 @@ typedef struct LprRecognizerOptions {
     const char *region;
     float detect_threshold;         /* 0: 0.35 */
     float read_threshold;           /* of a character; 0: 0.40 */
-    int min_plate_width_px;         /* smaller ones are not read; 0: 16 */
+    int min_plate_width_px;         /* narrower ones are not read; 0: 16 */
+    int max_plate_width_px;         /* wider ones are no plates; 0: any */
+    const char *include, *exclude;  /* zones, see lpr_zones_check(); NULL: the whole frame */
     size_t max_plates;              /* a frame; 0: 8 */
     bool whole_picture;             /* the picture itself may be a plate: tried when nothing, or
                                        something close up, is found */
 } LprRecognizerOptions;
 
 typedef struct LprRecognizer LprRecognizer;
+
+/* Zones are polygons in shares of the frame, "0.1,0.5 0.9,0.5 0.5,1; …": corners in
+ * order, x and y from 0 (left, top) to 1 (right, bottom). A plate counts when its
+ * centre lies in a zone to include, if there is one, and in none to exclude.
+ * -EINVAL, -E2BIG with a sentence. */
+NN_MUST_CHECK int lpr_zones_check(const char *text, NnError *error);
 
 /* Loads the models through `context`, which must outlive the recogniser, and
  * checks their metadata (docs/model-contract.md). */
@@ -220,6 +228,20 @@ typedef struct LprPassage {
 
 typedef void (*LprPassageFunc)(void *userdata, const LprPassage *passage);
 
+/* Which plates are told of: "US-CA:^[0-9][A-Z]{3}[0-9]{3}$ *:^.{5,8}$", POSIX
+ * extended regular expressions by region, `*` for regions that have none of their
+ * own. Shared by reference; any thread. */
+typedef struct LprFilter LprFilter;
+
+/* Nothing in the text makes none: `ret_filter` is NULL then. -EINVAL with a sentence. */
+NN_MUST_CHECK int lpr_filter_new(const char *text, LprFilter **ret_filter, NnError *error);
+LprFilter *lpr_filter_ref(LprFilter *filter);
+LprFilter *lpr_filter_unref(LprFilter *filter); /* NULL is fine; returns NULL */
+
+/* What no expression speaks of is let through; so is all with NULL. O and 0 are
+ * tried as each other, because readers do not tell them apart. */
+bool lpr_filter_accepts(const LprFilter *filter, const char *region, const char *plate);
+
 /* Zero-initialise, then set what differs from the default. Microseconds. */
 typedef struct LprTrackerOptions {
     int64_t quiet_us;           /* 0: 2 s */
@@ -229,6 +251,9 @@ typedef struct LprTrackerOptions {
     unsigned provisional_reads; /* readings it needs; 0: 2 */
     float final;                /* a passage below this at its end is not told; 0: 0.50 */
     size_t min_characters;      /* 0: 4 */
+    int legible_width_px;       /* readings of narrower plates count only when none better came,
+                                   as do those at the border of the frame; 0: 32 */
+    LprFilter *filter;          /* the tracker takes a reference of its own; may be NULL */
     float region;               /* confidence from which the region is named; 0: 0.50 */
     void (*uuid)(void *userdata, char ret_id[LPR_UUID_BYTES]);  /* NULL: random, version 4 */
     void *uuid_userdata;

@@ -14,6 +14,11 @@
 #define DOUBTFUL 0.8f
 /* Boxes that cover each other so much stand in the same place. */
 #define SAME_PLACE 0.3f
+/* What is told so often in one place without ever having moved is no vehicle: a sign,
+ * lettering on a wall, the clock of the camera. */
+#define FIXTURE_TIMES 3
+#define FIXTURE_US    ((int64_t)3600 * 1000000)
+#define FIXTURE_PLACE 0.7f
 
 /* A passage that was told, until it is armed again. */
 typedef struct Memory {
@@ -21,6 +26,7 @@ typedef struct Memory {
     float weakest;
     LprBox box;
     int64_t last_us;
+    unsigned times;     /* told in this place without having moved */
 } Memory;
 
 struct LprTracker {
@@ -36,7 +42,11 @@ struct LprTracker {
 
 static void take_options(const LprTrackerOptions *from, LprTrackerOptions *to)
 {
+    LprFilter *filter = lpr_filter_ref(from ? from->filter : NULL);
+
+    lpr_filter_unref(to->filter);
     *to = from ? *from : (LprTrackerOptions){0};
+    to->filter = filter;
     to->quiet_us = to->quiet_us ? to->quiet_us : 2000000;
     to->longest_us = to->longest_us ? to->longest_us : 15000000;
     to->rearm_us = to->rearm_us ? to->rearm_us : 45000000;
@@ -45,6 +55,7 @@ static void take_options(const LprTrackerOptions *from, LprTrackerOptions *to)
     to->final = to->final > 0 ? to->final : 0.50f;
     to->min_characters = to->min_characters ? to->min_characters : 4;
     to->region = to->region > 0 ? to->region : 0.50f;
+    to->legible_width_px = to->legible_width_px > 0 ? to->legible_width_px : 32;
 }
 
 int lpr_tracker_new(const LprTrackerOptions *options, LprPassageFunc passage, void *userdata,
@@ -72,6 +83,7 @@ LprTracker *lpr_tracker_free(LprTracker *tracker)
         return NULL;
     for (size_t i = 0; i < tracker->n_tracks; i++)
         lpr_track_free(tracker->tracks[i]);
+    lpr_filter_unref(tracker->options.filter);
     free(tracker);
     return NULL;
 }
@@ -91,11 +103,24 @@ static bool same_vehicle(const LprTrack *track, const char *plate, float weakest
     return distance <= 2 && fminf(weakest, lpr_track_weakest(track)) < DOUBTFUL;
 }
 
+/* Stands where that was told, and has not moved. */
+static bool in_place(const Memory *memory, const LprTrack *track)
+{
+    return !track->moved && lpr_box_iou(&memory->box, &track->box) >= FIXTURE_PLACE;
+}
+
+static bool is_fixture(const Memory *memory, const LprTrack *track)
+{
+    return memory->times >= FIXTURE_TIMES && in_place(memory, track) &&
+           track->first_us - memory->last_us < FIXTURE_US;
+}
+
 static Memory *memory_find(LprTracker *tracker, const LprTrack *track)
 {
     for (size_t i = 0; i < tracker->n_memories; i++) {
         Memory *memory = &tracker->memories[i];
-        if (track->first_us - memory->last_us < tracker->options.rearm_us &&
+        if ((track->first_us - memory->last_us < tracker->options.rearm_us ||
+             is_fixture(memory, track)) &&
             same_vehicle(track, memory->plate, memory->weakest, &memory->box))
             return memory;
     }
@@ -105,7 +130,8 @@ static Memory *memory_find(LprTracker *tracker, const LprTrack *track)
 static void memories_expire(LprTracker *tracker)
 {
     /* A track counts from its first look, and may take long to become legible. */
-    int64_t keep_us = tracker->options.rearm_us + tracker->options.longest_us;
+    int64_t keep_us =
+        NN_MAX(tracker->options.rearm_us + tracker->options.longest_us, FIXTURE_US);
     size_t n = 0;
     for (size_t i = 0; i < tracker->n_memories; i++)
         if (tracker->now_us - tracker->memories[i].last_us < keep_us)
@@ -125,9 +151,13 @@ static void memory_add(LprTracker *tracker, const LprTrack *track)
                 at = i;
     }
     Memory *memory = &tracker->memories[at];
+    bool again = at < tracker->n_memories && strcmp(memory->plate, track->told) == 0 &&
+                 in_place(memory, track) && track->first_us - memory->last_us < FIXTURE_US;
     tracker->n_memories = NN_MAX(tracker->n_memories, at + 1);
-    *memory =
-        (Memory){.weakest = lpr_track_weakest(track), .box = track->box, .last_us = track->last_us};
+    *memory = (Memory){.weakest = lpr_track_weakest(track),
+                       .box = track->box,
+                       .last_us = track->last_us,
+                       .times = track->moved ? 0 : again ? memory->times + !!track->id[0] : 1};
     memcpy(memory->plate, track->told, sizeof(memory->plate));
 }
 
@@ -144,19 +174,28 @@ static void memory_refresh(LprTracker *tracker, const LprTrack *track)
 
 /* ---- telling ------------------------------------------------------------- */
 
+/* A guess at a state is worse than none. */
+static const char *told_region(const LprTracker *tracker, const LprTrack *track)
+{
+    const LprRegion *region = &track->plate.region;
+
+    return region->confidence >= tracker->options.region ? region->code : "";
+}
+
 static bool vote_suffices(const LprTracker *tracker, const LprTrack *track, float confidence)
 {
     return track->vote.total >= tracker->options.provisional_reads &&
            track->plate.n_characters >= tracker->options.min_characters &&
-           track->plate.confidence >= confidence;
+           track->plate.confidence >= confidence &&
+           lpr_filter_accepts(tracker->options.filter, told_region(tracker, track),
+                              track->plate.plate);
 }
 
 /* The characters' boxes are those of the best frame, where it was read alike. */
 static LprPlate told_plate(const LprTracker *tracker, const LprTrack *track)
 {
     LprPlate plate = track->plate;
-    /* A guess at a state is worse than none. */
-    if (plate.region.confidence < tracker->options.region)
+    if (!*told_region(tracker, track))
         plate.region = (LprRegion){0};
     plate.box = track->best.box;
     plate.detection = track->best.detection;
@@ -236,7 +275,7 @@ static bool is_known(LprTracker *tracker, size_t index)
     LprTrack *track = tracker->tracks[index];
     LprTrack *other = find_told(tracker, track);
     if (other && other->last_us < track->first_us) {
-        lpr_track_merge(other, track);
+        lpr_track_merge(other, track, &tracker->options);
         tracks_remove(tracker, index);
         return true;
     }
@@ -260,6 +299,7 @@ static bool is_over_long(const LprTracker *tracker, const LprTrack *track)
 static void finish(LprTracker *tracker, size_t index)
 {
     LprTrack *track = tracker->tracks[index];
+    lpr_track_settle(track, &tracker->options);
     if (track->state == LPR_TRACK_OPEN &&
         (!vote_suffices(tracker, track, tracker->options.final) || is_known(tracker, index)))
         return;
@@ -340,7 +380,7 @@ static int take_plate(LprTracker *tracker, LprFrame *frame, const LprPlate *plat
             return r;
         tracker->tracks[tracker->n_tracks++] = track;
     }
-    lpr_track_add(track, frame, plate, tracker->options.min_characters);
+    lpr_track_add(track, frame, plate, &tracker->options);
     return 0;
 }
 
@@ -371,8 +411,11 @@ static int tell_still(LprTracker *tracker, LprFrame *frame, const LprPlate *plat
     int r = lpr_track_new(frame, &track);
     if (r < 0)
         return r;
-    lpr_track_add(track, frame, plate, tracker->options.min_characters);
-    if (track->vote.total > 0 && track->plate.confidence >= tracker->options.final)
+    lpr_track_add(track, frame, plate, &tracker->options);
+    lpr_track_settle(track, &tracker->options);
+    if (track->vote.total > 0 && track->plate.confidence >= tracker->options.final &&
+        lpr_filter_accepts(tracker->options.filter, told_region(tracker, track),
+                           track->plate.plate))
         tell(tracker, track, true);
     lpr_track_free(track);
     return 0;

@@ -6,6 +6,7 @@
 #include "engine/base/util.h"
 #include "read.h"
 #include "region.h"
+#include "zones.h"
 
 /* Share of a plate's sides that reader and region see around it. */
 #define MARGIN 0.08f
@@ -23,6 +24,7 @@
 
 struct LprRecognizer {
     LprRecognizerOptions options; /* its strings are not kept */
+    LprZones zones;
     LprModel *detector, *reader, *region;
     LprWork work;
 };
@@ -59,7 +61,7 @@ static int take_options(const LprRecognizerOptions *from, LprRecognizerOptions *
     if (to->max_plates == 0)
         to->max_plates = 8;
     to->max_plates = NN_MIN(to->max_plates, (size_t)LPR_PLATES_MAX);
-    to->detector = to->reader = to->region = NULL;
+    to->detector = to->reader = to->region = to->include = to->exclude = NULL;
     return r;
 }
 
@@ -70,6 +72,10 @@ int lpr_recognizer_new(NnContext *context, const LprRecognizerOptions *options,
     if (!recognizer)
         return nn_error_set(error, -ENOMEM, "out of memory");
     int r = take_options(options, &recognizer->options, error);
+    if (r >= 0)
+        r = lpr_zones_add(&recognizer->zones, options->include, false, error);
+    if (r >= 0)
+        r = lpr_zones_add(&recognizer->zones, options->exclude, true, error);
     if (r >= 0)
         r = lpr_model_load(context, options->detector, "detect", &recognizer->detector, error);
     if (r >= 0)
@@ -94,6 +100,16 @@ LprRecognizer *lpr_recognizer_free(LprRecognizer *recognizer)
     return NULL;
 }
 
+static bool counts(const LprRecognizer *recognizer, const LprFrame *frame, const LprBox *box)
+{
+    int widest_px = recognizer->options.max_plate_width_px;
+
+    return lpr_box_area(box) > 0 && (widest_px <= 0 || box->w <= (float)widest_px) &&
+           lpr_zones_contain(&recognizer->zones,
+                             (box->x + box->w / 2) / (float)lpr_frame_width(frame),
+                             (box->y + box->h / 2) / (float)lpr_frame_height(frame));
+}
+
 static int find_plates(LprRecognizer *recognizer, const LprFrame *frame, LprPlate *plates,
                        size_t *ret_n, NnError *error)
 {
@@ -108,7 +124,7 @@ static int find_plates(LprRecognizer *recognizer, const LprFrame *frame, LprPlat
     size_t n = 0;
     for (size_t i = 0; i < found->n && n < recognizer->options.max_plates; i++) {
         LprBox inside = lpr_box_cut(&found->items[i].box, 0, width, height);
-        if (lpr_box_area(&inside) > 0)
+        if (counts(recognizer, frame, &inside))
             plates[n++] = (LprPlate){.box = inside, .detection = found->items[i].confidence};
     }
     *ret_n = n;

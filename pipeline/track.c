@@ -24,6 +24,10 @@
 /* Looks that it takes, and how steadily the width must go one way. */
 #define DIRECTION_LOOKS 6
 #define DIRECTION_TREND 0.4f
+/* Boxes of one thing that stands still cover each other so much. */
+#define STILL 0.5f
+/* A plate so near the border, in widths of the frame, may be cut off. */
+#define BORDER 0.004f
 
 /* ---- direction ----------------------------------------------------------- */
 
@@ -117,6 +121,9 @@ static void track_move(LprTrack *track, const LprBox *box, int64_t time_us)
         track->velocity_x += 0.5f * (vx - track->velocity_x);
         track->velocity_y += 0.5f * (vy - track->velocity_y);
     }
+    if (track->first_box.w <= 0)
+        track->first_box = *box;
+    track->moved = track->moved || lpr_box_iou(&track->first_box, box) < STILL;
     track->box = *box;
 }
 
@@ -132,9 +139,21 @@ static void track_keep_best(LprTrack *track, LprFrame *frame, const LprPlate *pl
     track->best_score = score;
 }
 
-void lpr_track_add(LprTrack *track, LprFrame *frame, const LprPlate *plate, size_t min_characters)
+/* What the frame cuts off is not the whole plate. */
+static bool at_border(const LprFrame *frame, const LprBox *box)
+{
+    float margin = BORDER * (float)lpr_frame_width(frame);
+
+    return box->x < margin || box->y < margin ||
+           box->x + box->w > (float)lpr_frame_width(frame) - margin ||
+           box->y + box->h > (float)lpr_frame_height(frame) - margin;
+}
+
+void lpr_track_add(LprTrack *track, LprFrame *frame, const LprPlate *plate,
+                   const LprTrackerOptions *options)
 {
     int64_t time_us = lpr_frame_time_us(frame);
+
     track_move(track, &plate->box, time_us);
     track->last_us = NN_MAX(track->last_us, time_us);
     track->last_realtime_us = lpr_frame_realtime_us(frame);
@@ -143,17 +162,30 @@ void lpr_track_add(LprTrack *track, LprFrame *frame, const LprPlate *plate, size
     if (track->state == LPR_TRACK_CLOSED)
         return;
     track_keep_best(track, frame, plate);
-    if (plate->n_characters < min_characters)
+    if (plate->n_characters < options->min_characters)
         return;
     /* Boxes of what cannot be read yet jump, and may be of something else. */
     lpr_widths_add(&track->widths, plate->box.w);
+    if (plate->box.w < (float)options->legible_width_px || at_border(frame, &plate->box)) {
+        lpr_vote_add(&track->poor, plate);
+        return;
+    }
     if (track->vote.total == 0)
         track->legible_us = time_us;
     lpr_vote_add(&track->vote, plate);
-    lpr_vote_decide(&track->vote, &track->plate);
+    lpr_vote_decide(&track->vote, options->region, &track->plate);
 }
 
-void lpr_track_merge(LprTrack *track, LprTrack *later)
+void lpr_track_settle(LprTrack *track, const LprTrackerOptions *options)
+{
+    if (track->vote.total > 0 || track->poor.total == 0)
+        return;
+    track->vote = track->poor;
+    track->legible_us = track->last_us;
+    lpr_vote_decide(&track->vote, options->region, &track->plate);
+}
+
+void lpr_track_merge(LprTrack *track, LprTrack *later, const LprTrackerOptions *options)
 {
     track->box = later->box;
     track->velocity_x = later->velocity_x;
@@ -170,7 +202,8 @@ void lpr_track_merge(LprTrack *track, LprTrack *later)
     if (track->vote.total == 0)
         track->legible_us = later->legible_us;
     lpr_vote_merge(&track->vote, &later->vote);
-    lpr_vote_decide(&track->vote, &track->plate);
+    lpr_vote_merge(&track->poor, &later->poor);
+    lpr_vote_decide(&track->vote, options->region, &track->plate);
 }
 
 float lpr_track_weakest(const LprTrack *track)

@@ -26,11 +26,14 @@ typedef enum LprTrackState {
 typedef struct LprTrack {
     LprTrackState state;
     LprBox box;
+    LprBox first_box;
+    bool moved;                             /* it was not in one place all the time */
     float velocity_x, velocity_y;           /* of the centre, px per second */
     int64_t first_us, last_us;
     int64_t legible_us;                     /* of the first reading with a vote */
     int64_t first_realtime_us, last_realtime_us;
     LprVote vote;
+    LprVote poor;                           /* readings that wait for better ones */
     LprPlate plate;                         /* what the vote says */
     LprWidths widths;
     LprFrame *best_frame;
@@ -45,13 +48,16 @@ typedef struct LprTrack {
 NN_MUST_CHECK int lpr_track_new(LprFrame *frame, LprTrack **ret_track);
 LprTrack *lpr_track_free(LprTrack *track);
 
-/* Takes the plate into the track. Readings shorter than `min_characters` move
- * it but have no vote. */
+/* Takes the plate into the track. Readings shorter than options->min_characters
+ * move it but have no vote; those of plates that are small or at the border wait. */
 void lpr_track_add(LprTrack *track, LprFrame *frame, const LprPlate *plate,
-                   size_t min_characters);
+                   const LprTrackerOptions *options);
+
+/* No better reading will come: those that wait have their vote, if it is the only one. */
+void lpr_track_settle(LprTrack *track, const LprTrackerOptions *options);
 
 /* The other track is the same vehicle, seen later. */
-void lpr_track_merge(LprTrack *track, LprTrack *later);
+void lpr_track_merge(LprTrack *track, LprTrack *later, const LprTrackerOptions *options);
 
 /* The weakest character of a voted plate; 0 without one. */
 float lpr_track_weakest(const LprTrack *track);

@@ -2,10 +2,12 @@
 #include <math.h>
 
 #include "engine/base/util.h"
+#include "format.h"
 #include "vote.h"
 
 #define SYMBOLS    36
 #define MISALIGNED 0.5f /* weight of a reading of another length */
+#define ENOUGH     0.4f /* share of the best length's weight that a longer one needs */
 
 /* What all readings say about one place. */
 typedef struct Tally {
@@ -106,18 +108,6 @@ void lpr_vote_merge(LprVote *vote, const LprVote *other)
         region_add(vote, &other->regions[i].region, other->regions[i].weight, other->regions[i].n);
 }
 
-static size_t vote_length(const LprVote *vote)
-{
-    float weights[LPR_CHARACTERS_MAX + 1] = {0};
-    size_t best = 0;
-    for (size_t i = 0; i < vote->n; i++)
-        weights[vote->reads[i].n] += vote->reads[i].confidence;
-    for (size_t n = 1; n <= LPR_CHARACTERS_MAX; n++)
-        if (weights[n] > weights[best])
-            best = n;
-    return best;
-}
-
 static void tally_add(Tally *tally, const LprSlot *slot, float weight)
 {
     tally->reads += weight;
@@ -134,6 +124,54 @@ static int tally_best(const Tally *tally)
     for (int s = 1; s < SYMBOLS; s++)
         if (tally->symbols[s] > tally->symbols[best])
             best = s;
+    return best;
+}
+
+/* What readings of one length say, for themselves. */
+static void read_length(const LprVote *vote, size_t n, char *ret_text)
+{
+    Tally tallies[LPR_CHARACTERS_MAX] = {0};
+
+    for (size_t i = 0; i < vote->n; i++)
+        for (size_t k = 0; k < n && vote->reads[i].n == n; k++)
+            tally_add(&tallies[k], &vote->reads[i].slots[k], 1);
+    for (size_t k = 0; k < n; k++)
+        ret_text[k] = symbol_character(tally_best(&tallies[k]));
+    ret_text[n] = '\0';
+}
+
+/* Whether the characters of one text stand in the other in the same order. */
+static bool is_part(const char *text, const char *of)
+{
+    for (; *of && *text; of++)
+        text += *text == *of;
+    return !*text;
+}
+
+/* The length with the most confidence behind it; or a longer one that says the same
+ * and more, because characters are lost more easily than invented. */
+static size_t vote_length(const LprVote *vote)
+{
+    char text[LPR_CHARACTERS_MAX + 1], longer[LPR_CHARACTERS_MAX + 1];
+    float weights[LPR_CHARACTERS_MAX + 1] = {0};
+    unsigned times[LPR_CHARACTERS_MAX + 1] = {0};
+    size_t best = 0;
+    for (size_t i = 0; i < vote->n; i++) {
+        weights[vote->reads[i].n] += vote->reads[i].confidence;
+        times[vote->reads[i].n]++;
+    }
+    for (size_t n = 1; n <= LPR_CHARACTERS_MAX; n++)
+        if (weights[n] > weights[best])
+            best = n;
+    float enough = ENOUGH * weights[best];
+    for (size_t n = best + 1; n <= LPR_CHARACTERS_MAX; n++) {
+        if (weights[n] < enough || times[n] < 2)
+            continue;
+        read_length(vote, best, text);
+        read_length(vote, n, longer);
+        if (is_part(text, longer))
+            best = n;
+    }
     return best;
 }
 
@@ -168,12 +206,11 @@ static void align(const LprRead *read, const char *consensus, size_t n, int *at)
 
 static void tally_reads(const LprVote *vote, size_t n, Tally *tallies)
 {
-    char consensus[LPR_CHARACTERS_MAX];
+    char consensus[LPR_CHARACTERS_MAX + 1];
     for (size_t i = 0; i < vote->n; i++)
         for (size_t k = 0; k < n && vote->reads[i].n == n; k++)
             tally_add(&tallies[k], &vote->reads[i].slots[k], 1);
-    for (size_t k = 0; k < n; k++)
-        consensus[k] = symbol_character(tally_best(&tallies[k]));
+    read_length(vote, n, consensus);
     for (size_t i = 0; i < vote->n; i++) {
         const LprRead *read = &vote->reads[i];
         int at[LPR_CHARACTERS_MAX];
@@ -220,17 +257,18 @@ static void decide_region(const LprVote *vote, LprRegion *region)
     region->confidence = mean * vote->regions[best].weight / sum;
 }
 
-void lpr_vote_decide(const LprVote *vote, LprPlate *plate)
+void lpr_vote_decide(const LprVote *vote, float region, LprPlate *plate)
 {
     Tally tallies[LPR_CHARACTERS_MAX] = {0};
     LprSlot slots[LPR_CHARACTERS_MAX] = {0};
-    float confidences[LPR_CHARACTERS_MAX];
+    float confidences[LPR_CHARACTERS_MAX], certainty[LPR_CHARACTERS_MAX];
     size_t n = vote_length(vote);
     tally_reads(vote, n, tallies);
     memset(plate->plate, 0, sizeof(plate->plate));
     for (size_t k = 0; k < n; k++) {
         tally_decide(&tallies[k], &slots[k]);
         confidences[k] = slots[k].confidence[0];
+        certainty[k] = tallies[k].symbols[tally_best(&tallies[k])] / fmaxf(1, tallies[k].reads);
         plate->characters[k] =
             (LprCharacter){.character = slots[k].character[0], .confidence = confidences[k]};
         plate->plate[k] = slots[k].character[0];
@@ -239,4 +277,7 @@ void lpr_vote_decide(const LprVote *vote, LprPlate *plate)
     plate->confidence = lpr_plate_confidence(confidences, n);
     plate->n_candidates = lpr_candidates_combine(slots, n, plate->candidates);
     decide_region(vote, &plate->region);
+    /* A guess at a region decides no character. */
+    if (plate->region.confidence >= region)
+        lpr_format_resolve(plate, certainty);
 }

@@ -37,12 +37,14 @@ void lpr_vote_merge(LprVote *vote, const LprVote *other);
 
 /* Fills plate, confidence, characters (without boxes), candidates and region.
  *
- * The length is the one with the most confidence behind it; readings of other
- * lengths are aligned by edit distance and count half. At each place the shares
- * of the characters are sharpened, and the confidence that something stands
- * there rises, with the square root of the number of readings: readings of one
- * vehicle repeat each other's mistakes, so n of them are not n witnesses. */
-void lpr_vote_decide(const LprVote *vote, LprPlate *plate);
+ * The length is the one with the most confidence behind it, or a longer one that
+ * says the same and more; readings of other lengths are aligned by edit distance
+ * and count half. At each place the shares of the characters are sharpened, and
+ * the confidence that something stands there rises, with the square root of the
+ * number of readings: readings of one vehicle repeat each other's mistakes, so n
+ * of them are not n witnesses. A region of at least that confidence decides
+ * between look-alikes: see format.h. */
+void lpr_vote_decide(const LprVote *vote, float region, LprPlate *plate);
 
 /* Edit distance in half edits: characters that look alike (0 and D, 1 and I, 8
  * and B, …) are half an edit apart. */

@@ -12,9 +12,13 @@ LprFrame *test_frame(int width, int height, int64_t time_us, uint8_t (*value)(in
     TEST_INT(lpr_frame_alloc(width, height, true, time_us, 1700000000000000 + time_us, 0, &frame,
                              &planes),
              0);
-    for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++)
-            planes.plane[0][y * planes.stride[0] + x] = value ? value(x, y) : 0;
+    for (int y = 0; y < height; y++) {
+        uint8_t *row = planes.plane[0] + (ptrdiff_t)y * planes.stride[0];
+
+        memset(row, 0, (size_t)width);
+        for (int x = 0; value && x < width; x++)
+            row[x] = value(x, y);
+    }
     return frame;
 }
 

@@ -48,7 +48,7 @@ static void world_free(World *world)
 /* A frame with these plates, then a tenth of a second. */
 static void show(World *world, const LprPlate *plates, size_t n)
 {
-    LprFrame *frame = test_frame(4, 4, world->now_us, NULL);
+    LprFrame *frame = test_frame(1280, 720, world->now_us, NULL);
     TEST_INT(lpr_tracker_update(world->tracker, frame, plates, n), 0);
     lpr_frame_unref(frame);
     world->now_us += FRAME_US;
@@ -416,7 +416,7 @@ static void test_still(void)
                          test_plate("", 0, 500, 100, 100, 50),
                          test_plate("XYZ9876", 0.2f, 700, 100, 100, 50)};
     for (int i = 0; i < 2; i++) {
-        LprFrame *frame = test_frame(4, 4, world->now_us, NULL);
+        LprFrame *frame = test_frame(1280, 720, world->now_us, NULL);
         TEST_INT(lpr_tracker_still(world->tracker, frame, plates, 3), 0);
         lpr_frame_unref(frame);
         world->now_us += FRAME_US;
@@ -428,8 +428,91 @@ static void test_still(void)
     world_free(world);
 }
 
+/* A sign that comes and goes in the light: told a few times, then known. A vehicle
+ * with the same plate is told whenever it drives up. */
+static void test_fixture(void)
+{
+    World *world = world_new();
+    for (int i = 0; i < 8; i++) {
+        stay(world, "PARK1NG", 0.9f, 100, S);
+        empty(world, 60 * S);
+    }
+    TEST_INT(world->n, 6);
+    for (float x = 400; x > 100; x -= 30)
+        stay(world, "PARK1NG", 0.9f, x, FRAME_US);
+    empty(world, 60 * S);
+    TEST_INT(world->n, 8);
+    world_free(world);
+}
+
+/* At the border and far away plates are cut off and small: what they seem to be
+ * counts only when nothing better comes. */
+static void test_waits_for_better(void)
+{
+    World *world = world_new();
+    LprPlate edge = test_plate("ABC1Z3", 0.95f, 1190, 100, 89, 50);
+    LprPlate small = test_plate("XYZ98", 0.95f, 600, 100, 30, 15);
+    for (int i = 0; i < 5; i++)
+        show(world, (LprPlate[]){edge, small}, 2);
+    TEST_INT(world->n, 0);
+    LprPlate whole = test_plate("ABC1234", 0.9f, 1150, 100, 89, 50);
+    LprPlate large = test_plate("XYZ9876", 0.9f, 600, 100, 45, 22);
+    show(world, (LprPlate[]){whole, large}, 2);
+    show(world, (LprPlate[]){whole, large}, 2);
+    TEST_INT(world->n, 2);
+    TEST_TRUE(!world->told[0].final && !world->told[1].final);
+    empty(world, 60 * S);
+    TEST_INT(world->n, 4);
+    for (size_t i = 0; i < 4; i++)
+        TEST_INT(strlen(world->told[i].plate.plate), 7);
+    for (int i = 0; i < 5; i++)
+        show(world, &edge, 1);
+    TEST_INT(world->n, 4);
+    empty(world, 3 * S);
+    expect(world, 4, "id-3", true, "ABC1Z3");
+    world_free(world);
+}
+
+static void test_filter(void)
+{
+    World *world = world_new();
+    LprTrackerOptions options = {.uuid = number_id, .uuid_userdata = world};
+    TEST_INT(lpr_filter_new("*:^[A-Z]{3}[0-9]{4}$", &options.filter, NULL), 0);
+    lpr_tracker_configure(world->tracker, &options);
+    options.filter = lpr_filter_unref(options.filter);
+    stay(world, "TAXI", 0.99f, 300, S);
+    stay(world, "ABC1234", 0.9f, 900, S);
+    empty(world, 3 * S);
+    TEST_INT(world->n, 2);
+    expect(world, 1, "id-1", true, "ABC1234");
+    lpr_tracker_configure(world->tracker, &(LprTrackerOptions){0});
+    stay(world, "TAXI", 0.99f, 300, S);
+    TEST_INT(world->n, 3);
+    world_free(world);
+}
+
+/* California has no letter in the first place: what the region says, the vote takes. */
+static void test_format(void)
+{
+    World *world = world_new();
+    LprPlate plate = test_plate("IABC1Z3", 0.9f, 300, 100, 100, 50);
+    plate.region = (LprRegion){.code = "US-CA", .name = "California", .confidence = 0.9f};
+    show(world, &plate, 1);
+    show(world, &plate, 1);
+    expect(world, 0, "id-1", false, "1ABC123");
+    empty(world, 3 * S);
+    expect(world, 1, "id-1", true, "1ABC123");
+    TEST_TRUE(!world->told[1].corrected);
+    TEST_TEXT(world->told[1].plate.candidates[1].plate, "IABC1Z3");
+    world_free(world);
+}
+
 int main(void)
 {
+    test_fixture();
+    test_waits_for_better();
+    test_filter();
+    test_format();
     test_one_passage();
     test_still();
     test_region();

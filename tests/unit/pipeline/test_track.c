@@ -4,17 +4,20 @@
 
 #define S 1000000
 
+static const LprTrackerOptions options = {.min_characters = 4, .region = 0.5f,
+                                          .legible_width_px = 32};
+
 static void add(LprTrack *track, int64_t time_us, LprPlate plate)
 {
-    LprFrame *frame = test_frame(4, 4, time_us, NULL);
-    lpr_track_add(track, frame, &plate, 4);
+    LprFrame *frame = test_frame(1280, 720, time_us, NULL);
+    lpr_track_add(track, frame, &plate, &options);
     lpr_frame_unref(frame);
 }
 
 static LprTrack *start(int64_t time_us, LprPlate plate)
 {
     LprTrack *track;
-    LprFrame *frame = test_frame(4, 4, time_us, NULL);
+    LprFrame *frame = test_frame(1280, 720, time_us, NULL);
     TEST_INT(lpr_track_new(frame, &track), 0);
     lpr_frame_unref(frame);
     add(track, time_us, plate);
@@ -51,9 +54,9 @@ static void test_direction(void)
 
 static void test_best_frame(void)
 {
-    LprTrack *track = start(0, test_plate("ABC123", 0.6f, 0, 0, 100, 50));
-    add(track, S / 10, test_plate("ABC123", 0.9f, 0, 0, 110, 50));
-    add(track, S / 5, test_plate("", 0, 0, 0, 160, 80));
+    LprTrack *track = start(0, test_plate("ABC123", 0.6f, 50, 50, 100, 50));
+    add(track, S / 10, test_plate("ABC123", 0.9f, 50, 50, 110, 50));
+    add(track, S / 5, test_plate("", 0, 50, 50, 160, 80));
     TEST_INT(lpr_frame_time_us(track->best_frame), S / 10);
     TEST_NEAR(track->best.box.w, 110, 0);
     TEST_INT(track->vote.total, 2);

@@ -11,7 +11,7 @@ static void add(LprVote *vote, const char *text, float confidence)
 static LprPlate decide(const LprVote *vote)
 {
     LprPlate plate = {0};
-    lpr_vote_decide(vote, &plate);
+    lpr_vote_decide(vote, 0.5f, &plate);
     TEST_INT(strlen(plate.plate), plate.n_characters);
     return plate;
 }
@@ -74,6 +74,32 @@ static void test_lengths(void)
     /* The others speak for the characters they have. */
     TEST_TRUE(plate.characters[6].confidence > plate.characters[0].confidence - 1e-6);
     TEST_TRUE(plate.characters[6].confidence > 0.9);
+}
+
+/* Characters are lost more easily than invented: a longer reading that comes again
+ * and says the same besides is the plate, though fewer frames have it. */
+static void test_lost_characters(void)
+{
+    LprVote vote = {0};
+    for (int i = 0; i < 4; i++)
+        add(&vote, "UP6U0006", 0.8f);
+    add(&vote, "UP16CU0006", 0.8f);
+    TEST_TEXT(decide(&vote).plate, "UP6U0006");
+    add(&vote, "UP16CU0006", 0.8f);
+    TEST_TEXT(decide(&vote).plate, "UP16CU0006");
+    add(&vote, "XUP16CU0006", 0.5f);
+    TEST_TEXT(decide(&vote).plate, "UP16CU0006");
+}
+
+/* Another reading that is no part of it does not become longer by it. */
+static void test_other_length(void)
+{
+    LprVote vote = {0};
+    for (int i = 0; i < 4; i++)
+        add(&vote, "ABC123", 0.8f);
+    for (int i = 0; i < 3; i++)
+        add(&vote, "AXC1234", 0.8f);
+    TEST_TEXT(decide(&vote).plate, "ABC123");
 }
 
 /* What a reading was unsure of is not lost. */
@@ -154,6 +180,8 @@ int main(void)
     test_characters_vote_apart();
     test_confidence_weighs();
     test_lengths();
+    test_lost_characters();
+    test_other_length();
     test_candidates_speak();
     test_many_readings();
     test_regions();
