@@ -4,6 +4,7 @@
     /usr/bin/python3 -m unittest tests/models/test_synth.py
 """
 import os
+import re
 import sys
 import unittest
 
@@ -53,6 +54,15 @@ class Plates(unittest.TestCase):
         ground = np.median(img)
         for c, x0, y0, x1, y1 in boxes:
             self.assertGreater(np.abs(img[y0:y1, x0:x1].astype(float) - ground).max(), 60, c)
+
+    def test_serials_are_those_that_the_pipeline_knows(self):
+        path = os.path.join(os.path.dirname(plates.__file__), "..", "pipeline", "formats.inc")
+        with open(path, encoding="utf-8") as file:
+            known = {code: set(re.findall(r'"(\w+)"', rest))
+                     for code, rest in re.findall(r'^LPR_FORMATS\("([A-Z-]+)",(.*)\)$', file.read(), re.M)}
+        drawn = {code: {re.sub("[-_]", "", serial) for serial in serials.split()}
+                 for code, (_, _, serials) in plates.REGIONS.items()}
+        self.assertEqual(drawn, known)
 
     def test_alphabet_has_no_letter_o(self):
         self.assertEqual(len(plates.ALPHABET), 35)
