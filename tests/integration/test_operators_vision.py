@@ -213,5 +213,62 @@ class EfficientNms(Case):
         refuse('anchors do not fit', boxes, scores, self.boxes(1, 8))
 
 
+class GridSample(Case):
+    def sample(self, x, grid, threads=1, opset=16, **options):
+        for mode in ('bilinear', 'nearest', 'bicubic'):
+            for padding in ('zeros', 'border', 'reflection'):
+                for align in (0, 1):
+                    if x.ndim == 5 and mode == 'bicubic':
+                        continue
+                    y = functional.grid_sample(torch.from_numpy(x).double(),
+                                               torch.from_numpy(grid).double(), mode, padding,
+                                               bool(align)).numpy().astype(np.float32)
+                    name = mode.removeprefix('bi') if opset >= 20 else mode
+                    self.check('GridSample', [x, grid], y, opset, threads, mode=name,
+                               padding_mode=padding, align_corners=align)
+
+    def test_two_dimensions(self):
+        self.sample(f32(2, 3, 5, 7), random.uniform(-1.6, 1.6, (2, 9, 8, 2)).astype(np.float32))
+        self.sample(f32(1, 2, 1, 4), random.uniform(-5, 5, (1, 9, 8, 2)).astype(np.float32), 1, 20)
+
+    def test_three_dimensions(self):
+        grid = random.uniform(-1.5, 1.5, (2, 4, 3, 5, 3)).astype(np.float32)
+        self.sample(f32(2, 3, 5, 6, 7), grid, 1, 20)
+
+    def test_three_dimensions_cubic(self):
+        """Along the first axis alone it is what two dimensions give."""
+        x = f32(1, 2, 6, 5)
+        grid = random.uniform(-1.4, 1.4, (1, 3, 4, 2)).astype(np.float32)
+        for padding in ('border', 'reflection'):
+            y = functional.grid_sample(torch.from_numpy(x), torch.from_numpy(grid), 'bicubic',
+                                       padding, False).numpy()
+            self.check('GridSample', [x[..., None].repeat(3, -1),
+                                      np.concatenate([0 * grid[..., :1] + 0.1, grid[..., :1],
+                                                      grid[..., 1:]], -1)[:, None]], y[:, :, None],
+                       20, mode='cubic', padding_mode=padding)
+
+    def test_large(self):
+        for threads in (1, 4):
+            y = random.uniform(-1.1, 1.1, (1, 70, 61, 2)).astype(np.float32)
+            self.sample(f32(1, 33, 40, 50), y, threads)
+
+    def test_wild_coordinates(self):
+        """Neither NaN nor infinity reads outside."""
+        x = np.abs(f32(1, 1, 3, 4)) + 1
+        grid = np.float32([[np.nan, 0], [np.inf, 0], [0, -np.inf], [3e38, 0]]).reshape(1, 1, 4, 2)
+        for mode in ('linear', 'nearest', 'cubic'):
+            self.check('GridSample', [x, grid], np.zeros((1, 1, 1, 4), np.float32), 20, mode=mode)
+        self.check('GridSample', [x, grid], x[0, 0, [1, 1, 0, 1], [0, 3, 2, 3]].reshape(1, 1, 1, 4),
+                   20, mode='nearest', padding_mode='border', align_corners=1)
+
+    def test_refused(self):
+        x, grid = f32(1, 2, 3, 4), f32(1, 5, 5, 2)
+        self.refuse("mode is 'area'", 'GridSample', [x, grid], 16, mode='area')
+        self.refuse("padding_mode is 'wrap'", 'GridSample', [x, grid], 16, padding_mode='wrap')
+        self.refuse('does not fit', 'GridSample', [x, f32(1, 5, 5, 3)], 16)
+        self.refuse('does not fit', 'GridSample', [x, f32(2, 5, 5, 2)], 16)
+        self.refuse('expected 4 to 5', 'GridSample', [f32(1, 2, 3), grid], 16)
+
+
 if __name__ == '__main__':
     unittest.main()
