@@ -270,5 +270,87 @@ class GridSample(Case):
         self.refuse('expected 4 to 5', 'GridSample', [f32(1, 2, 3), grid], 16)
 
 
+class RoiAlign(Case):
+    @staticmethod
+    def point(plane, y, x):
+        """The four weighted neighbours of a point."""
+        (height, width), n = plane.shape, []
+        if not (-1 <= y <= height and -1 <= x <= width):
+            return np.zeros(4)
+        y, x = max(y, 0), max(x, 0)
+        y0, x0 = min(int(y), height - 1), min(int(x), width - 1)
+        y1, x1 = min(y0 + 1, height - 1), min(x0 + 1, width - 1)
+        dy, dx = (y - y0) * (y1 > y0), (x - x0) * (x1 > x0)
+        return np.array([(1 - dy) * (1 - dx) * plane[y0, x0], (1 - dy) * dx * plane[y0, x1],
+                         dy * (1 - dx) * plane[y1, x0], dy * dx * plane[y1, x1]])
+
+    def reference(self, x, rois, images, height, width, ratio, scale, half, mode):
+        out = np.zeros((len(rois), x.shape[1], height, width))
+        for r, c, i, j in np.ndindex(*out.shape):
+            x0, y0, x1, y1 = rois[r].astype(np.float64) * scale - (0.5 if half else 0)
+            h, w = [s if half else max(s, 1) for s in (y1 - y0, x1 - x0)]
+            h, w = h / height, w / width
+            ny, nx = [ratio or int(np.ceil(s)) for s in (h, w)]
+            points = [self.point(x[images[r], c], y0 + (i + (k + 0.5) / ny) * h,
+                                 x0 + (j + (m + 0.5) / nx) * w)
+                      for k in range(ny) for m in range(nx)]
+            if points:
+                out[r, c, i, j] = np.max(points) if mode == 'max' else np.sum(points) / len(points)
+        return out.astype(x.dtype)
+
+    def align(self, x, rois, images, half=1, ratio=0, scale=0.5, mode='avg', height=3, width=2,
+              threads=1):
+        expected = self.reference(x, rois, images, height, width, ratio, scale, half, mode)
+        options = dict(output_height=height, output_width=width, sampling_ratio=ratio,
+                       spatial_scale=float(scale), mode=mode)
+        if half:
+            self.check('RoiAlign', [x, rois, images], expected, 16, threads, **options)
+        else:
+            self.check('RoiAlign', [x, rois, images], expected, 10, threads, **options)
+            self.check('RoiAlign', [x, rois, images], expected, 16, threads,
+                       coordinate_transformation_mode='output_half_pixel', **options)
+
+    def test_modes(self):
+        x = f32(2, 3, 9, 11)
+        rois = np.float32([[0, 0, 10, 12], [3, 2, 17, 9], [-6, -4, 5, 39.3], [4, 4, 4.5, 4.5],
+                           [12, 9, 3, 2], [60, 60, 70, 70]])
+        images = i64(0, 1, 1, 0, 0, 1)
+        for half in (0, 1):
+            for mode in ('avg', 'max'):
+                for ratio in (0, 1, 3):
+                    self.align(x, rois, images, half, ratio, mode=mode)
+        self.align(x.astype(np.float64), rois.astype(np.float64), images)
+
+    def test_far_larger_than_the_input(self):
+        """Points outside are counted, not visited."""
+        x = np.abs(f32(1, 2, 4, 5))
+        self.align(x, np.float32([[-140, -140, 141, 140]]), i64(0), 1, 0, 1, 'max', 1, 1)
+        self.align(x, np.float32([[-140, -140, 141, 140]]), i64(0), 0, 0, 1, 'avg', 1, 1)
+        y = np.zeros((1, 2, 1, 1), np.float32)
+        self.check('RoiAlign', [x, np.float32([[1e6, 1e6, 9e8, 9e8]]), i64(0)], y, 16)
+
+    def test_large(self):
+        x, rois = f32(1, 40, 30, 40), random.uniform(0, 60, (30, 4)).astype(np.float32)
+        for threads in (1, 4):
+            self.align(x, np.sort(rois)[:, [0, 1, 2, 3]], np.zeros(30, np.int64), 1, 2, 0.5, 'avg',
+                       2, 2, threads)
+
+    def test_refused(self):
+        x, rois = f32(1, 2, 5, 5), np.float32([[0, 0, 3, 3]])
+        self.refuse("mode is 'sum'", 'RoiAlign', [x, rois, i64(0)], 16, mode='sum')
+        self.refuse("mode is 'pixel'", 'RoiAlign', [x, rois, i64(0)], 16,
+                    coordinate_transformation_mode='pixel')
+        self.refuse('sampling_ratio is -1', 'RoiAlign', [x, rois, i64(0)], 16, sampling_ratio=-1)
+        self.refuse('output_width is 0', 'RoiAlign', [x, rois, i64(0)], 16, output_width=0)
+        self.refuse('too large', 'RoiAlign', [x, rois, i64(0)], 16, output_width=2 ** 24,
+                    output_height=2 ** 24)
+        self.refuse('expected 1 elements', 'RoiAlign', [x, rois, i64(0, 0)], 16)
+        self.refuse('have 3 numbers', 'RoiAlign', [x, rois[:, :3], i64(0)], 16)
+        self.refuse('of image 1 of 1', 'RoiAlign', [x, rois, i64(1)], 16)
+        self.refuse('of image -1 of 1', 'RoiAlign', [x, rois, i64(-1)], 16)
+        for bad in (np.nan, np.inf, 1e12):
+            self.refuse('region 0 has no place', 'RoiAlign', [x, rois + np.float32(bad), i64(0)], 16)
+
+
 if __name__ == '__main__':
     unittest.main()
