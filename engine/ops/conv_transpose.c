@@ -10,9 +10,6 @@
 
 /* Products of one block: about a second-level cache. One channel at least. */
 #define BLOCK_BYTES ((int64_t)1 << 20)
-/* Keeps all sums and products of attributes within int64. */
-#define ATTRIBUTE_MAX (1 << 24)
-
 typedef struct ConvTransposeParams {
     int64_t kernel[NN_SPATIAL_MAX], strides[NN_SPATIAL_MAX], dilations[NN_SPATIAL_MAX];
     int64_t pads[2 * NN_SPATIAL_MAX], output_padding[NN_SPATIAL_MAX], output_shape[NN_SPATIAL_MAX];
@@ -21,43 +18,22 @@ typedef struct ConvTransposeParams {
     NnAutoPad auto_pad;
 } ConvTransposeParams;
 
-/* A list of `per_axis` numbers for each spatial dimension. All lists agree. */
-static int read_list(const NnNode *node, const char *name, int per_axis, int64_t low, int64_t *ret,
-                     int *spatial, NnError *error)
-{
-    int64_t values[2 * NN_SPATIAL_MAX];
-    size_t n;
-    int r = nn_node_ints(node, name, values, (size_t)(per_axis * NN_SPATIAL_MAX), &n, error);
-    if (r < 0 || n == 0)
-        return r;
-    if (n % (size_t)per_axis != 0 || (*spatial && n != (size_t)(*spatial * per_axis)))
-        return nn_error_set(error, -EBADMSG, "attribute '%s' has %zu values for %d spatial "
-                            "dimensions", name, n, *spatial);
-    for (size_t i = 0; i < n; i++)
-        if (values[i] < low || values[i] > ATTRIBUTE_MAX)
-            return nn_error_set(error, -EBADMSG, "attribute '%s' holds %lld", name,
-                                (long long)values[i]);
-    memcpy(ret, values, n * sizeof(values[0]));
-    *spatial = (int)n / per_axis;
-    return 0;
-}
-
 static int conv_transpose_prepare(const NnNode *node, void *params, NnError *error)
 {
     ConvTransposeParams *p = params;
     for (int i = 0; i < NN_SPATIAL_MAX; i++)
         p->strides[i] = p->dilations[i] = 1;
-    int r = read_list(node, "kernel_shape", 1, 1, p->kernel, &p->spatial, error);
+    int r = nn_spatial_list(node, "kernel_shape", 1, 1, p->kernel, &p->spatial, error);
     if (r >= 0)
-        r = read_list(node, "strides", 1, 1, p->strides, &p->spatial, error);
+        r = nn_spatial_list(node, "strides", 1, 1, p->strides, &p->spatial, error);
     if (r >= 0)
-        r = read_list(node, "dilations", 1, 1, p->dilations, &p->spatial, error);
+        r = nn_spatial_list(node, "dilations", 1, 1, p->dilations, &p->spatial, error);
     if (r >= 0)
-        r = read_list(node, "pads", 2, 0, p->pads, &p->spatial, error);
+        r = nn_spatial_list(node, "pads", 2, 0, p->pads, &p->spatial, error);
     if (r >= 0)
-        r = read_list(node, "output_padding", 1, 0, p->output_padding, &p->spatial, error);
+        r = nn_spatial_list(node, "output_padding", 1, 0, p->output_padding, &p->spatial, error);
     if (r >= 0)
-        r = read_list(node, "output_shape", 1, 1, p->output_shape, &p->spatial, error);
+        r = nn_spatial_list(node, "output_shape", 1, 1, p->output_shape, &p->spatial, error);
     if (r >= 0)
         r = nn_auto_pad_read(node, &p->auto_pad, error);
     if (r >= 0)

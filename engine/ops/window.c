@@ -20,6 +20,26 @@ static int read_list(const NnNode *node, const char *name, int64_t low, int64_t 
     return 0;
 }
 
+int nn_spatial_list(const NnNode *node, const char *name, int per_axis, int64_t low, int64_t *ret,
+                    int *spatial, NnError *error)
+{
+    int64_t values[2 * NN_SPATIAL_MAX];
+    size_t n;
+    int r = nn_node_ints(node, name, values, (size_t)(per_axis * NN_SPATIAL_MAX), &n, error);
+    if (r < 0 || n == 0)
+        return r;
+    if (n % (size_t)per_axis != 0 || (*spatial && n != (size_t)(*spatial * per_axis)))
+        return nn_error_set(error, -EBADMSG, "attribute '%s' has %zu values for %d spatial "
+                            "dimensions", name, n, *spatial);
+    for (size_t i = 0; i < n; i++)
+        if (values[i] < low || values[i] > NN_SPATIAL_LIST_MAX)
+            return nn_error_set(error, -EBADMSG, "attribute '%s' holds %lld", name,
+                                (long long)values[i]);
+    memcpy(ret, values, n * sizeof(values[0]));
+    *spatial = (int)n / per_axis;
+    return 0;
+}
+
 int nn_auto_pad_read(const NnNode *node, NnAutoPad *ret, NnError *error)
 {
     static const char *const names[] = {

@@ -14,6 +14,14 @@ typedef enum NnAutoPad {
     NN_AUTO_PAD_VALID,
 } NnAutoPad;
 
+/* Largest number of such a list: sums and products with dims stay within int64. */
+#define NN_SPATIAL_LIST_MAX (1 << 24)
+
+/* A list of `per_axis` numbers from `low` on for each spatial dimension. `spatial` is
+ * their count, 0 before the first list; an absent list leaves `ret` as it is. */
+NN_MUST_CHECK int nn_spatial_list(const NnNode *node, const char *name, int per_axis, int64_t low,
+                                  int64_t *ret, int *spatial, NnError *error);
+
 NN_MUST_CHECK int nn_auto_pad_read(const NnNode *node, NnAutoPad *ret, NnError *error);
 
 typedef struct NnWindow {

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Conv in three dimensions and ConvTranspose against PyTorch."""
+"""Conv in three dimensions, ConvTranspose and DeformConv against PyTorch and numpy."""
 import pathlib
 import subprocess
 import sys
@@ -179,6 +179,86 @@ class ConvTranspose(Case):
         self.refuse('input 2 is 5', 'ConvTranspose', [x, w, f32(5)])
         self.refuse('too large', 'ConvTranspose', [x, w], strides=[2 ** 24, 2 ** 24])
         self.refuse('attributes for 1 spatial', 'ConvTranspose', [x, w], strides=[2])
+
+
+class DeformConv(Case):
+    """Against a convolution where it is one, and against its definition where it is not."""
+
+    @staticmethod
+    def pixel(plane, y, x):
+        total, (height, width) = 0.0, plane.shape
+        for row in (int(np.floor(y)), int(np.floor(y)) + 1):
+            for column in (int(np.floor(x)), int(np.floor(x)) + 1):
+                if 0 <= row < height and 0 <= column < width:
+                    total += plane[row, column] * (1 - abs(y - row)) * (1 - abs(x - column))
+        return total
+
+    def reference(self, x, w, offset, b, mask, pads, strides, dilations, group, offset_group):
+        n, channels = x.shape[:2]
+        outs, group_in, kh, kw = w.shape
+        oh, ow = offset.shape[2:]
+        offset = offset.reshape(n, offset_group, kh, kw, 2, oh, ow)
+        mask = np.ones((n, offset_group, kh, kw, oh, ow)) if mask is None else \
+            mask.reshape(n, offset_group, kh, kw, oh, ow)
+        columns = np.zeros((n, channels, kh, kw, oh, ow))
+        for i, c, ky, kx, oy, ox in np.ndindex(*columns.shape):
+            g = c // (channels // offset_group)
+            dy, dx = offset[i, g, ky, kx, :, oy, ox].astype(np.float64)
+            columns[i, c, ky, kx, oy, ox] = mask[i, g, ky, kx, oy, ox] * self.pixel(
+                x[i, c], oy * strides[0] - pads[0] + ky * dilations[0] + dy,
+                ox * strides[1] - pads[1] + kx * dilations[1] + dx)
+        y = np.concatenate([np.einsum('ncklyx,ockl->noyx',
+                                      columns[:, g * group_in:(g + 1) * group_in],
+                                      w[g * outs // group:(g + 1) * outs // group])
+                            for g in range(group)], 1)
+        return (y + (0 if b is None else b[:, None, None])).astype(np.float32)
+
+    def test_definition(self):
+        for group, offset_group, pads, strides, dilations, out in (
+                (1, 1, [0, 0, 0, 0], [1, 1], [1, 1], (5, 5)),
+                (2, 1, [1, 0, 2, 1], [2, 1], [1, 2], (4, 5)),
+                (1, 4, [1, 1, 1, 1], [1, 1], [2, 1], (5, 7)),
+                (4, 2, [0, 1, 0, 1], [1, 2], [1, 1], (5, 4))):
+            x, w, b = f32(2, 4, 7, 6), f32(8, 4 // group, 3, 2), f32(8)
+            offset, mask = f32(2, offset_group * 12, *out), f32(2, offset_group * 6, *out)
+            options = dict(pads=pads, strides=strides, dilations=dilations, group=group,
+                           offset_group=offset_group)
+            for given in ((b, mask), (None, mask), (b, None), (None, None)):
+                expected = self.reference(x, w, offset, *given, **options)
+                inputs = [x, (w,), offset, *given]
+                while inputs[-1] is None:
+                    inputs.pop()
+                self.check('DeformConv', inputs, expected, 19, **options)
+
+    def test_plain(self):
+        """Without offsets it is a convolution."""
+        x, w, b = f32(1, 37, 33, 29), f32(50, 37, 3, 3) / 16, f32(50)
+        expected = rounded(functional.conv2d(tensor(x), tensor(w), tensor(b), 1, 1))
+        offset = np.zeros((1, 18, 33, 29), np.float32)
+        for threads in (1, 4):
+            self.check('DeformConv', [x, w, offset, b], expected, 19, threads, pads=[1] * 4,
+                       kernel_shape=[3, 3])
+
+    def test_wild_offsets(self):
+        x, w, offset = f32(1, 1, 3, 3), f32(1, 1, 1, 1), np.zeros((1, 2, 3, 3), np.float32)
+        expected = x * w
+        for i, bad in enumerate((np.nan, np.inf, -np.inf, 3e38)):
+            offset[0, i % 2].flat[i] = bad
+            expected.flat[i] = 0
+        self.check('DeformConv', [x, w, offset], expected, 19)
+
+    def test_refused(self):
+        x, w, offset = f32(1, 4, 5, 5), f32(2, 4, 3, 3), f32(1, 18, 3, 3)
+        self.refuse('offset_group 0', 'DeformConv', [x, w, offset], 19, offset_group=0)
+        self.refuse('in 2 groups', 'DeformConv', [x, w, offset], 19, group=2)
+        self.refuse('into 3 offset', 'DeformConv', [x, w, offset], 19, offset_group=3)
+        self.refuse('input 2 of 1×18×3×3', 'DeformConv', [x, w, offset], 19, offset_group=2)
+        self.refuse('input 4 of', 'DeformConv', [x, w, offset, None, f32(1, 9, 3, 2)], 19)
+        self.refuse('for 3 positions', 'DeformConv', [x, w, offset], 19, pads=[1, 0, 0, 0])
+        self.refuse('kernel_shape says 2', 'DeformConv', [x, w, offset], 19, kernel_shape=[2, 3])
+        self.refuse('3 spatial', 'DeformConv', [x, w, offset], 19, strides=[1, 1, 1])
+        self.refuse('expected 2 elements', 'DeformConv', [x, w, offset, f32(3)], 19)
+        self.refuse('expected 4 to 4', 'DeformConv', [f32(4, 5, 5), w, offset], 19)
 
 
 if __name__ == '__main__':
