@@ -95,6 +95,9 @@ int nn_bind_open_error(const NnGraph *graph, const NnTensor *inputs, NnError *er
 NN_MUST_CHECK int nn_program_new(const NnModel *model, NnGraph *graph, const NnTensor *inputs,
                                  const NnProgram *like, NnProgram **ret_program, NnError *error);
 NnProgram *nn_program_free(NnProgram *program);
+
+/* The input whose data is gone where a step has a state. */
+size_t nn_packed_input(const NnOp *op);
 NN_DEFINE_CLEANUP(NnProgram, nn_program_free)
 
 /* One line at debug level. */

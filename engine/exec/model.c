@@ -10,6 +10,8 @@
 
 #include "base/limits.h"
 #include "exec/exec.h"
+#include "nnp/format.h"
+#include "nnp/nnp.h"
 #include "onnx/import.h"
 
 NN_DEFINE_CLEANUP(NnModel, nn_model_free)
@@ -90,21 +92,19 @@ static int compile(NnModel *model, NnGraph *graph, const NnModelOptions *options
                           error);
 }
 
-static int load(NnContext *context, const char *name, const char *directory, const void *bytes,
-                size_t n_bytes, const NnModelOptions *options, NnModel **ret_model, NnError *error)
+/* Takes the graph over. */
+static int make_model(NnContext *context, const char *name, NnGraph *graph,
+                      const NnModelOptions *options, NnModel **ret_model, NnError *error)
 {
-    static const NnModelOptions defaults = { 0 };
     _cleanup_(nn_model_freep) NnModel *model = NULL;
-    NnGraph *graph;
     int r;
 
     r = model_new(context, name, &model);
-    if (r < 0)
+    if (r < 0) {
+        nn_graph_free(graph);
         return nn_error_set(error, r, "out of memory");
-    r = nn_onnx_import(name, directory, bytes, n_bytes, &graph, error);
-    if (r < 0)
-        return r;
-    r = compile(model, graph, options ? options : &defaults, error);
+    }
+    r = compile(model, graph, options, error);
     if (r < 0)
         return nn_error_prefix(error, r, "%s", name);
     if (model->program)
@@ -113,10 +113,61 @@ static int load(NnContext *context, const char *name, const char *directory, con
     return 0;
 }
 
+static int load_onnx(NnContext *context, const char *name, const char *directory,
+                     const void *bytes, size_t n_bytes, const NnModelOptions *options,
+                     NnModel **ret_model, NnError *error)
+{
+    NnGraph *graph;
+    int r;
+
+    r = nn_onnx_import(name, directory, bytes, n_bytes, &graph, error);
+    return r < 0 ? r : make_model(context, name, graph, options, ret_model, error);
+}
+
+/* Takes `bytes` over, which are mapped or malloc'd. */
+static int load_compiled(NnContext *context, const char *name, void *bytes, size_t n_bytes,
+                         bool mapped, const NnModelOptions *options, NnModel **ret_model,
+                         NnError *error)
+{
+    NnGraph *graph;
+    int r;
+
+    r = nn_nnp_import(name, context, bytes, n_bytes, options->check_weights, &graph, error);
+    if (r < 0) {
+        if (mapped)
+            munmap(bytes, n_bytes);
+        else
+            free(bytes);
+        return r;
+    }
+    graph->storage = bytes;
+    graph->storage_bytes = n_bytes;
+    graph->mapped = mapped;
+    return make_model(context, name, graph, options, ret_model, error);
+}
+
+static const NnModelOptions defaults = { 0 };
+
 int nn_model_load_memory(NnContext *context, const char *name, const void *bytes, size_t n_bytes,
                          const NnModelOptions *options, NnModel **ret_model, NnError *error)
 {
-    return load(context, name, NULL, bytes, n_bytes, options, ret_model, error);
+    void *copy;
+
+    options = options ? options : &defaults;
+    if (!nn_nnp_detect(bytes, n_bytes))
+        return load_onnx(context, name, NULL, bytes, n_bytes, options, ret_model, error);
+    copy = n_bytes <= NN_LIMIT_FILE_BYTES ? nn_aligned_alloc(n_bytes) : NULL;
+    if (!copy)
+        return nn_error_set(error, -ENOMEM, "%s: out of memory for %zu bytes", name, n_bytes);
+    memcpy(copy, bytes, n_bytes);
+    return load_compiled(context, name, copy, n_bytes, false, options, ret_model, error);
+}
+
+int nn_model_save(const NnModel *model, const char *path, NnError *error)
+{
+    if (!model->program)
+        return nn_error_set(error, -EINVAL, "%s: the shapes of the model's inputs are open", path);
+    return nn_nnp_write(model->program, path, NNP_SECTION_ALIGN, error);
 }
 
 static void closep(int *fd)
@@ -144,13 +195,17 @@ int nn_model_load(NnContext *context, const char *path, const NnModelOptions *op
     if ((size_t)st.st_size > NN_LIMIT_FILE_BYTES)
         return nn_error_set(error, -E2BIG, "%s: larger than %zu MiB", path,
                             NN_LIMIT_FILE_BYTES >> 20);
-    bytes = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    bytes = mmap(NULL, st.st_size, PROT_READ, MAP_SHARED, fd, 0);
     if (bytes == MAP_FAILED)
         return nn_error_set(error, -errno, "%s: %s", path, strerror(errno));
+    options = options ? options : &defaults;
+    if (nn_nnp_detect(bytes, st.st_size))
+        return load_compiled(context, path, bytes, st.st_size, true, options, ret_model, error);
     slash = strrchr(directory, '/');
     if (slash)
         slash[1] = '\0';
-    r = load(context, path, slash ? directory : ".", bytes, st.st_size, options, ret_model, error);
+    r = load_onnx(context, path, slash ? directory : ".", bytes, st.st_size, options, ret_model,
+                  error);
     munmap(bytes, st.st_size);
     return r;
 }

@@ -82,6 +82,43 @@ static int make_state(NnProgram *program, NnStep *step, NnCall *call, const NnPr
     return 0;
 }
 
+/* The input whose data is gone when the node has packed it. */
+size_t nn_packed_input(const NnOp *op)
+{
+    return op->packed_input ? op->packed_input : 1;
+}
+
+/* In a compiled file packed weights may be all there is of a constant: nobody
+ * else may read that, not even what inference added. */
+static int check_lost(const NnProgram *program, const NnNode *node, NnError *error)
+{
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        const NnValue *value;
+
+        if (node->inputs[i] == NN_NO_VALUE)
+            continue;
+        value = &program->graph->values[node->inputs[i]];
+        if (value->constant && !value->tensor.data &&
+            !(i == nn_packed_input(node->op) && node->packed))
+            return nn_error_set(error, -EBADMSG, "the file does not hold its input '%s'",
+                                value->name);
+    }
+    return 0;
+}
+
+/* Uses what a compiled file has packed, where it is. */
+static int take_state(NnStep *step, NnCall *call)
+{
+    const NnNode *node = step->node;
+
+    if (!node->op->check_state)
+        return nn_error_set(call->error, -EBADMSG, "it has no weights that could be packed");
+    step->state = (void *)node->packed; /* nobody writes to a state */
+    step->state_bytes = node->packed_bytes;
+    call->state = step->state;
+    return node->op->check_state(call, step->state, step->state_bytes);
+}
+
 static void release_state(NnStep *step)
 {
     if (!step->state_refs || --*step->state_refs > 0)
@@ -117,11 +154,13 @@ static int make_step(NnProgram *program, const NnNode *node, Pointers *pointers,
     for (size_t i = 0; i < node->n_inputs; i++)
         if (node->inputs[i] != NN_NO_VALUE)
             step->dynamic = step->dynamic || program->graph->values[node->inputs[i]].dynamic;
-    if (node->op->create && !has_planned_value(program, node)) {
+    r = program->graph->compiled ? check_lost(program, node, error) : 0;
+    if (r >= 0 && node->packed)
+        r = take_state(step, &call);
+    else if (r >= 0 && node->op->create && !has_planned_value(program, node))
         r = make_state(program, step, &call, like);
-        if (r < 0)
-            return r;
-    }
+    if (r < 0)
+        return r;
     if (node->op->scratch)
         *scratch_bytes = NN_MAX(*scratch_bytes, node->op->scratch(&call));
     if (node->op->flops)
@@ -168,7 +207,7 @@ static void drop_packed_constants(NnProgram *program)
         return;
     for (size_t i = 0; i < graph->n_nodes; i++) {
         const NnNode *node = &graph->nodes[i];
-        size_t packed = node->op->packed_input ? node->op->packed_input : 1;
+        size_t packed = nn_packed_input(node->op);
 
         for (size_t j = 0; j < node->n_inputs; j++)
             if (node->inputs[j] != NN_NO_VALUE && !(j == packed && program->steps[i].state))
@@ -224,7 +263,7 @@ static int compile(NnProgram *program, const NnModel *model, const NnProgram *li
     r = nn_graph_resolve(program->graph, error);
     if (r >= 0)
         r = nn_graph_infer(program->graph, &program->context->kernels, error);
-    if (r >= 0 && !model->keep_graph)
+    if (r >= 0 && !model->keep_graph && !program->graph->compiled)
         r = nn_passes_run(program->graph, model->verify, error);
     if (r >= 0)
         r = make_steps(program, like, error);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "graph/graph.h"
 
+#include <sys/mman.h>
+
 #include "base/limits.h"
 
 void nn_attribute_clear(NnAttribute *attribute)
@@ -76,6 +78,10 @@ NnGraph *nn_graph_free(NnGraph *graph)
     free(graph->metadata);
     free(graph->captures);
     free(graph->spent);
+    if (graph->mapped)
+        munmap(graph->storage, graph->storage_bytes);
+    else
+        free(graph->storage);
     free(graph);
     return NULL;
 }

@@ -64,6 +64,8 @@ typedef struct NnNode {
     size_t n_outputs;
     const NnOp *op;     /* NULL until resolved */
     void *params;       /* op->params_bytes, filled by op->prepare */
+    const void *packed; /* of a compiled file: what create made, in the graph's storage */
+    size_t packed_bytes;
     bool borrowed;      /* the attributes belong to a body that the graph keeps */
     bool removed;       /* by a pass; swept by nn_graph_compact() */
 } NnNode;
@@ -97,6 +99,11 @@ struct NnGraph {
     size_t n_metadata;
     NnCapture *captures;    /* of a body */
     size_t n_captures;
+    bool compiled;          /* read from a compiled file: no passes, packed weights may be all
+                               there is of a constant */
+    void *storage;          /* that file, which constants and packed weights lie in */
+    size_t storage_bytes;
+    bool mapped;            /* storage is unmapped, not freed */
     NnNode *spent;          /* whose bodies stand in their place, and own the constants there */
     size_t n_spent, spent_capacity;
 };

@@ -130,10 +130,11 @@ typedef struct NnModelOptions {
                                and open dimensions must be closed now */
     bool verify;            /* check the graph after every pass */
     bool keep_graph;        /* no optimising pass: what inspect looks at */
+    bool check_weights;     /* of a compiled file: read all weights to check them too */
 } NnModelOptions;
 
-/* Reads an .onnx file and compiles it. The context must outlive the model.
- * `options` may be NULL.
+/* Reads an .onnx file and compiles it, or a compiled .nnp file, which is told by its
+ * first bytes. The context must outlive the model. `options` may be NULL.
  *
  * Where the file leaves dimensions open, the options say the shapes that sessions
  * start with: whole shapes of inputs, sizes of named dimensions, or both. A whole
@@ -147,12 +148,21 @@ NN_PUBLIC NN_MUST_CHECK int nn_model_load(NnContext *context, const char *path,
                                           const NnModelOptions *options, NnModel **ret_model,
                                           NnError *error);
 
-/* The same from memory, which is not needed afterwards. `name` stands in
- * messages. External data is refused. */
+/* The same from memory, which is not needed afterwards; a compiled file is copied.
+ * `name` stands in messages. External data is refused. */
 NN_PUBLIC NN_MUST_CHECK int nn_model_load_memory(NnContext *context, const char *name,
                                                  const void *bytes, size_t n_bytes,
                                                  const NnModelOptions *options, NnModel **ret_model,
                                                  NnError *error);
+
+/* Writes the compiled model with its packed weights, so that nn_model_load() has
+ * little left to do but to map it: weights are used in place and shared between
+ * processes. Only the same version of the engine reads it, with the instruction set
+ * of this context; others refuse it by -ENOTSUP. Inputs have the shapes that
+ * sessions of this model start with, for good; -EINVAL where those are open. The
+ * file is replaced in one step. One in use may be replaced this way, but must not
+ * be written to. */
+NN_PUBLIC NN_MUST_CHECK int nn_model_save(const NnModel *model, const char *path, NnError *error);
 
 /* All sessions must have been freed. NULL is fine. Returns NULL. */
 NN_PUBLIC NnModel *nn_model_free(NnModel *model);

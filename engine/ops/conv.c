@@ -633,6 +633,13 @@ static int conv_run(const NnCall *call)
     return 0;
 }
 
+static NnFused conv_fused(void *params)
+{
+    NnConvParams *p = params;
+
+    return (NnFused){ &p->activation, &p->residual };
+}
+
 static uint64_t conv_flops(const NnCall *call)
 {
     ConvShape s;
@@ -654,6 +661,7 @@ const NnOp nn_op_conv = {
     .infer = conv_infer,
     .create = conv_create,
     .check_state = conv_check_state,
+    .fused = conv_fused,
     .scratch = conv_scratch,
     .run = conv_run,
     .flops = conv_flops,

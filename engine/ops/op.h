@@ -39,6 +39,8 @@ typedef enum NnOpFlags {
                                    infer nor run */
 } NnOpFlags;
 
+typedef struct NnFused NnFused;
+
 struct NnOp {
     const char *type;           /* "Conv" */
     const char *domain;         /* "" is ai.onnx */
@@ -71,6 +73,11 @@ struct NnOp {
      * not of the kind and size that create makes for these dims, params and kernels.
      * Run relies on those alone: what the block says of itself is read here only. */
     int (*check_state)(const NnCall *call, const void *state, size_t bytes);
+
+    /* Optional. Where params keep what passes fuse into the operator. A compiled
+     * file holds that beside the attributes; passes may change nothing else in
+     * params that prepare would not find again. */
+    NnFused (*fused)(void *params);
 
     /* Optional. Bytes of scratch for these dims, for all threads together. */
     size_t (*scratch)(const NnCall *call);
@@ -110,6 +117,11 @@ typedef struct NnActivation {
     float alpha;
     float low, high;
 } NnActivation;
+
+struct NnFused {
+    NnActivation *activation;
+    bool *residual;
+};
 
 /* Params that passes read and write. Conv: inputs X, W, optional B. Spatial
  * dimensions are height, width, depth; one alone is a width, with a kernel of 1 and

@@ -83,6 +83,7 @@ int tool_load(const Options *options, bool look_only, Loaded *ret)
 {
     NnShape shapes[2 * TOOL_NAMED_MAX];
     NnDim dims[TOOL_NAMED_MAX];
+    /* Looking and comparing read every weight anyway. */
     NnModelOptions model_options = {
         .shapes = shapes,
         .dims = dims,
@@ -90,6 +91,7 @@ int tool_load(const Options *options, bool look_only, Loaded *ret)
         .fixed = !look_only,
         .verify = true,
         .keep_graph = look_only,
+        .check_weights = look_only || options->n_expects > 0,
     };
     NnContextOptions context_options = { .threads = options->threads, .isa = options->isa };
     Loaded loaded = { 0 };

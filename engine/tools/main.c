@@ -14,6 +14,7 @@ static const char usage[] =
     "                  [--rtol R] [--atol A]\n"
     "  bench MODEL     load time, time and memory of an inference\n"
     "  profile MODEL   time of each operator\n"
+    "  compile MODEL OUT.nnp  a file for this processor that loads at once\n"
     "  convert MODEL DIR  writes it as NNEF 1.0 into a new directory and reads it back\n"
     "  ops             the operators the engine has: domain, type, first opset, flags\n"
     "\n"
@@ -125,7 +126,7 @@ int main(int argc, char **argv)
     } commands[] = {
         { "inspect", cmd_inspect, 1 }, { "run", cmd_run, 1 },         { "verify", cmd_verify, 1 },
         { "bench", cmd_bench, 1 },     { "profile", cmd_profile, 1 }, { "ops", cmd_ops, 0 },
-        { "convert", cmd_convert, 2 },
+        { "convert", cmd_convert, 2 }, { "compile", cmd_compile, 2 },
     };
     Options options = { .iterations = 50, .warmup = 5, .rtol = 1e-4, .atol = 1e-5 };
     int r;
@@ -141,7 +142,7 @@ int main(int argc, char **argv)
     }
     options.model = optind + 1 < argc ? argv[optind + 1] : NULL;
     if (optind + 2 < argc)
-        options.output_dir = argv[optind + 2];
+        options.output_dir = options.out = argv[optind + 2];
     for (size_t i = 0; i < NN_ARRAY_SIZE(commands); i++) {
         if (strcmp(commands[i].name, argv[optind]) != 0)
             continue;

@@ -15,6 +15,7 @@ typedef struct Named {
 
 typedef struct Options {
     const char *model;
+    const char *out;
     const char *isa;
     const char *output_dir;
     int threads;            /* 0: not given */
@@ -36,6 +37,7 @@ typedef struct Options {
 int cmd_inspect(const Options *options);
 int cmd_run(const Options *options);
 int cmd_bench(const Options *options);
+int cmd_compile(const Options *options);
 int cmd_profile(const Options *options);
 int cmd_verify(const Options *options);
 int cmd_convert(const Options *options);

@@ -27,8 +27,8 @@ FOREIGN = {
     r'cblas|openblas': r'engine/.*|tests/.*',
     r'arm_neon|immintrin|[a-z]mmintrin|x86intrin': r'engine/kernels/.*|engine/base/cpu\.c',
 }
-BASE_MAY = re.compile(r'^(assert|cpuid|ctype|errno|fcntl|float|inttypes|limits|linux/\w+|locale|'
-                      r'math|poll|pthread|sched|semaphore|signal|stdalign|stdarg|stdatomic|stdbool|'
+BASE_MAY = re.compile(r'^(assert|cpuid|ctype|endian|errno|fcntl|float|inttypes|limits|linux/\w+|'
+                      r'locale|math|poll|pthread|sched|semaphore|signal|stdalign|stdarg|stdatomic|stdbool|'
                       r'stddef|stdint|stdio|stdlib|string|strings|sys/\w+|time|uchar|unistd|'
                       r'asm/\w+|immintrin|arm_neon)\.h$')
 

@@ -194,6 +194,32 @@ void build_attribute_int(Onnx__Node *node, const char *name, int64_t i)
     a->i = i;
 }
 
+void build_attribute_float(Onnx__Node *node, const char *name, float f)
+{
+    Onnx__Attribute *a = attribute(node, name, 1);
+
+    a->has_f = 1;
+    a->f = f;
+}
+
+void build_attribute_string(Onnx__Node *node, const char *name, const char *s)
+{
+    Onnx__Attribute *a = attribute(node, name, 3);
+
+    a->has_s = 1;
+    a->s.len = strlen(s);
+    a->s.data = (uint8_t *)build_string(s);
+}
+
+void build_metadata(Build *build, const char *key, const char *value)
+{
+    Onnx__StringEntry *entry = NEW(Onnx__StringEntry, onnx__string_entry__init);
+
+    entry->key = build_string(key);
+    entry->value = build_string(value);
+    APPEND(build->model.metadata_props, build->model.n_metadata_props, entry);
+}
+
 uint8_t *build_pack(const Build *build, size_t *ret_n)
 {
     size_t n = onnx__model__get_packed_size(&build->model);

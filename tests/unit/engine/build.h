@@ -36,6 +36,10 @@ Onnx__Tensor *build_ints(Build *build, const char *name, size_t n, const int64_t
 Onnx__Node *build_node(Build *build, const char *type, const char *inputs, const char *outputs);
 void build_attribute_ints(Onnx__Node *node, const char *name, size_t n, const int64_t *ints);
 void build_attribute_int(Onnx__Node *node, const char *name, int64_t i);
+void build_attribute_float(Onnx__Node *node, const char *name, float f);
+void build_attribute_string(Onnx__Node *node, const char *name, const char *s);
+
+void build_metadata(Build *build, const char *key, const char *value);
 
 /* The file, malloc'd. */
 uint8_t *build_pack(const Build *build, size_t *ret_n);
