@@ -142,7 +142,8 @@ def write(tests, known, bar):
         'that Debian 12 ships (`libonnx-testdata` 1.12) through `plated-nn`; `./run test` fails '
         'when a run finds something else. A test counts for every operator in its network, and '
         'passes only when its values are right both while running and when the engine folds them '
-        'at load. `plated-nn ops` lists the operators of a build.',
+        'at load. Models of opset 6 and older are brought to opset 7 by ONNX\'s own converter '
+        'first. `plated-nn ops` lists the operators of a build.',
         '',
         '## Totals',
         '',
