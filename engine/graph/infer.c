@@ -5,6 +5,9 @@
 
 int nn_node_error(const NnNode *node, int code, NnError *error)
 {
+    /* An operator that finds no memory has nothing to say about the node. */
+    if (code == -ENOMEM)
+        nn_error_set(error, code, "out of memory");
     return nn_error_prefix(error, code, "node '%s' (%s, opset %d)", node->name, node->op_type,
                            node->opset);
 }

@@ -27,16 +27,20 @@ static int import_node(Import *import, const Onnx__Node *proto);
 /* What unpacking may allocate: honest files need a small multiple of their size. */
 typedef struct Budget {
     size_t left;
+    int r;              /* why nothing was given */
 } Budget;
 
 static void *budget_alloc(void *data, size_t size)
 {
     Budget *budget = data;
 
-    if (size > budget->left)
-        return NULL;
-    budget->left -= size;
-    return malloc(size);
+    void *p = size > budget->left ? NULL : malloc(size);
+
+    if (p)
+        budget->left -= size;
+    else
+        budget->r = size > budget->left ? -E2BIG : -ENOMEM;
+    return p;
 }
 
 static void budget_free(void *data, void *p)
@@ -508,6 +512,16 @@ static int import_graph(Import *import)
     return r < 0 ? r : import_parts(import);
 }
 
+static int not_unpacked(const char *name, const Budget *budget, NnError *error)
+{
+    if (budget->r == -ENOMEM)
+        return nn_error_set(error, -ENOMEM, "%s: out of memory", name);
+    if (budget->r == -E2BIG)
+        return nn_error_set(error, -E2BIG, "%s: it has more parts than a file of its size may",
+                            name);
+    return nn_error_set(error, -EBADMSG, "%s: not an ONNX model, or cut short", name);
+}
+
 int nn_onnx_import(const char *name, const char *directory, const void *bytes, size_t n_bytes,
                    NnGraph **ret_graph, NnError *error)
 {
@@ -523,7 +537,7 @@ int nn_onnx_import(const char *name, const char *directory, const void *bytes, s
                             NN_LIMIT_FILE_BYTES >> 20);
     proto = onnx__model__unpack(&allocator, n_bytes, bytes);
     if (!proto)
-        return nn_error_set(error, -EBADMSG, "%s: not an ONNX model, or cut short", name);
+        return not_unpacked(name, &budget, error);
     r = nn_graph_new(&graph);
     if (r < 0)
         out_of_memory(r, error);

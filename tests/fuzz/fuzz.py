@@ -1,0 +1,260 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the fuzz targets with clang, runs them, keeps what they learnt and writes the page.
+
+    tests/fuzz/fuzz.py [--minutes N] [--jobs N] [--page] [TARGET…]
+
+Each target runs for its share of the time on every job, under the address and
+undefined-behaviour sanitizers. Inputs that reached something new lie in
+build-fuzz/corpus/, inputs that broke something in build-fuzz/findings/. Afterwards
+tests/fuzz/corpus/ holds the fewest inputs that reach as much, tests/fuzz/log.jsonl one line
+more for each target, and docs/fuzzing.md what the log, findings.json and the coverage build say.
+--page writes the page alone. The exit status is 1 when something broke.
+"""
+import argparse
+import collections
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = ROOT / 'tests' / 'fuzz'
+CORPUS = HERE / 'corpus'
+LOG = HERE / 'log.jsonl'
+PAGE = ROOT / 'docs' / 'fuzzing.md'
+WORK = ROOT / 'build-fuzz'
+COVERAGE = ROOT / 'build-fuzz-coverage'
+TESTDATA = pathlib.Path(os.environ.get('ONNX_TESTDATA', '/usr/share/libonnx-testdata/data'))
+SEED_BYTES = 6 << 10                    # larger ones say nothing that smaller ones do not
+CORPUS_BYTES = 1 << 20                  # of one target in the repository
+CORPUS_FILES = 500
+# The largest thing that a file may ask for in engine/base/limits.h, with the sanitizers' own.
+LIMITS = ['-timeout=5', '-rss_limit_mb=4096', '-malloc_limit_mb=2049', '-max_len=16384']
+FEATURES = ['-Donnx=enabled', '-Dopenblas=disabled', '-Dpipeline=enabled', '-Ddaemon=enabled',
+            '-Dlibfuzzer=true', '-Db_lundef=false', '-Dbuildtype=debug', '-Doptimization=1']
+SANITIZE = ['-Db_sanitize=address,undefined', '-Dc_link_args=-rtlib=compiler-rt',
+            '-Dc_args=-fno-sanitize-recover=all -fno-omit-frame-pointer']
+MEASURE = ['-Dc_link_args=-rtlib=compiler-rt -fprofile-instr-generate',
+           '-Dc_args=-fprofile-instr-generate -fcoverage-mapping']
+ENV = {'ASAN_OPTIONS': 'allocator_may_return_null=1:detect_leaks=1:abort_on_error=1',
+       'UBSAN_OPTIONS': 'print_stacktrace=1:halt_on_error=1'}
+# What each target reads, and whose lines count as its own.
+TARGETS = {
+    'onnx_wire': ('the ONNX importer alone', ['engine/onnx/']),
+    'onnx': ('ONNX from import to run', ['engine/onnx/', 'engine/graph/', 'engine/exec/',
+                                         'engine/ops/', 'engine/passes/']),
+    'config': ('the configuration file', ['daemon/config']),
+}
+
+
+def run(argv, **kwargs):
+    return subprocess.run([str(a) for a in argv], cwd=ROOT, **kwargs)
+
+
+def build(folder, options):
+    """Builds the targets, or ends the program with the compiler's words."""
+    env = {**os.environ, 'CC': 'clang'}
+    if not (folder / 'build.ninja').exists():
+        setup = run(['meson', 'setup', folder, *FEATURES, *options], env=env, capture_output=True,
+                    text=True)
+        if setup.returncode:
+            sys.exit(f'meson setup: {setup.stdout[-2000:]}{setup.stderr}')
+    made = run(['ninja', '-C', folder, *(f'tests/fuzz/fuzz_{t}' for t in TARGETS)],
+               capture_output=True, text=True)
+    if made.returncode:
+        sys.exit(made.stdout[-4000:])
+
+
+def program(folder, target):
+    return folder / 'tests' / 'fuzz' / f'fuzz_{target}'
+
+
+def seeds(target):
+    """A folder of small right files to begin with."""
+    folder = WORK / 'seeds' / target.split('_')[0]
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        if folder.name == 'onnx':
+            for path in sorted(TESTDATA.glob('**/model.onnx')):
+                if path.stat().st_size <= SEED_BYTES:
+                    shutil.copy(path, folder / f'{path.parent.name}.onnx')
+    return folder
+
+
+def working_corpus(target):
+    folder = WORK / 'corpus' / target
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def start(target, seconds, job):
+    """A fuzzer in the background, and its log."""
+    log = WORK / 'logs' / f'{target}-{job}.log'
+    log.parent.mkdir(exist_ok=True)
+    (WORK / 'findings').mkdir(exist_ok=True)
+    words = WORK / 'tests' / 'fuzz' / f'{target.split("_")[0]}.dict'
+    argv = [program(WORK, target), *LIMITS, '-reload=1', '-print_final_stats=1',
+            f'-max_total_time={seconds}', f'-artifact_prefix={WORK}/findings/{target}-',
+            *([f'-dict={words}'] if words.exists() else []),
+            working_corpus(target), CORPUS / target, seeds(target)]
+    (CORPUS / target).mkdir(parents=True, exist_ok=True)
+    with open(log, 'wb') as out:
+        return subprocess.Popen([str(a) for a in argv], cwd=ROOT, stdout=out, stderr=out,
+                                stdin=subprocess.DEVNULL, env={**os.environ, **ENV}), log
+
+
+def finish(process, log):
+    """What one fuzzer did: processor seconds, executions, edges, and whether it broke."""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = status
+    text = log.read_text(errors='replace')
+    count = re.findall(r'number_of_executed_units:\s+(\d+)', text) or \
+        re.findall(r'^#(\d+)\s', text, re.MULTILINE)
+    edges = [int(e) for e in re.findall(r' cov: (\d+) ', text)]
+    return {'cpu_s': usage.ru_utime + usage.ru_stime, 'executions': int((count or [0])[-1]),
+            'edges': max(edges, default=0), 'broke': status != 0, 'log': str(log)}
+
+
+def commit():
+    done = run(['git', 'rev-parse', '--short', 'HEAD'], capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def fuzz(target, seconds, jobs):
+    """Runs a target and appends to the log. False when something broke."""
+    running = [start(target, seconds, job) for job in range(jobs)]
+    done = [finish(*one) for one in running]
+    keep(target)
+    entry = {'when': time.strftime('%Y-%m-%d', time.gmtime()), 'commit': commit(),
+             'target': target, 'cpu_s': round(sum(d['cpu_s'] for d in done), 1),
+             'executions': sum(d['executions'] for d in done),
+             'edges': max(d['edges'] for d in done), 'broke': sum(d['broke'] for d in done)}
+    with open(LOG, 'a') as log:
+        log.write(json.dumps(entry) + '\n')
+    print(f'{target}: {entry["executions"]} executions, {entry["cpu_s"] / 60:.1f} minutes of '
+          f'processor time, {entry["edges"]} edges', flush=True)
+    for one in (d for d in done if d['broke']):
+        print(f'{target}: broke, see {one["log"]} and build-fuzz/findings/', flush=True)
+    return not any(d['broke'] for d in done)
+
+
+def keep(target):
+    """Makes the repository's corpus of a target anew: the fewest inputs that reach every edge,
+    and all that once broke something (found-*). Files of others are no part of it."""
+    foreign = {hashlib.sha1(p.read_bytes()).digest() for p in seeds(target).iterdir()}
+    fresh = WORK / 'merged' / target
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    stored = CORPUS / target
+    stored.mkdir(parents=True, exist_ok=True)
+    run([program(WORK, target), *LIMITS, '-set_cover_merge=1', '-use_counters=0', fresh, stored,
+         working_corpus(target)], env={**os.environ, **ENV}, capture_output=True)
+    merged = sorted((p for p in fresh.iterdir()
+                     if hashlib.sha1(p.read_bytes()).digest() not in foreign),
+                    key=lambda p: p.stat().st_mtime_ns)  # the most telling were taken first
+    if not merged:
+        return
+    for path in stored.iterdir():
+        if re.fullmatch(r'[0-9a-f]{40}', path.name):
+            path.unlink()
+    total = 0
+    for path in merged[:CORPUS_FILES]:
+        total += path.stat().st_size
+        if total > CORPUS_BYTES:
+            break
+        # Made executable or not, a corpus is data.
+        shutil.copyfile(path, stored / hashlib.sha1(path.read_bytes()).hexdigest())
+
+
+def line_coverage(target):
+    """{folder: (lines reached, lines)} of the stored corpus."""
+    raw, data = COVERAGE / f'{target}.profraw', COVERAGE / f'{target}.profdata'
+    run([program(COVERAGE, target), '-runs=0', CORPUS / target], capture_output=True,
+        env={**os.environ, 'LLVM_PROFILE_FILE': str(raw)})
+    run(['llvm-profdata', 'merge', '-o', data, raw], check=True)
+    told = run(['llvm-cov', 'export', '-summary-only', f'-instr-profile={data}',
+                program(COVERAGE, target)], check=True, capture_output=True, text=True).stdout
+    sums = collections.defaultdict(lambda: [0, 0])
+    for file in json.loads(told)['data'][0]['files']:
+        name = os.path.relpath(os.path.join(COVERAGE, file['filename']), ROOT)
+        for folder in TARGETS[target][1]:
+            if name.startswith(folder):
+                sums[folder][0] += file['summary']['lines']['covered']
+                sums[folder][1] += file['summary']['lines']['count']
+    return sums
+
+
+def subject_commit(subject):
+    done = run(['git', 'log', '-1', '--format=%h', '--fixed-strings', f'--grep={subject}'],
+               capture_output=True, text=True)
+    return done.stdout.strip() or 'not in this history'
+
+
+def write_page():
+    entries = [json.loads(line) for line in LOG.read_text().splitlines()]
+    findings = json.loads((HERE / 'findings.json').read_text())
+    lines = ['# Fuzzing', '',
+             'Written by `./run fuzz`, from its log in `tests/fuzz/`; do not edit.', '',
+             'Every reader of a file is a fuzz target in `tests/fuzz/`, run by libFuzzer under the',
+             'address and undefined-behaviour sanitizers. ONNX files are changed field by field',
+             '(`mutate.c`), so that most of them are still models. The first inputs are the node',
+             'tests of ONNX, where Debian has them installed (`libonnx-testdata`); the stored corpora hold only what was made from them by mutation,',
+             'the fewest inputs that reach every edge, and each input that once broke something',
+             '(`found-*`). `./run test` replays them all.', '',
+             '| target | what it reads | executions | CPU hours | corpus | edges |',
+             '| --- | --- | ---: | ---: | ---: | ---: |']
+    hours = 0
+    for target, (what, _) in TARGETS.items():
+        own = [e for e in entries if e['target'] == target]
+        if not own:
+            continue
+        cpu = sum(e['cpu_s'] for e in own) / 3600
+        hours += cpu
+        lines.append(f'| {target} | {what} | {sum(e["executions"] for e in own):,} | {cpu:.2f} | '
+                     f'{len(list((CORPUS / target).iterdir()))} files | {own[-1]["edges"]:,} |')
+    lines += ['', f'Together {sum(e["executions"] for e in entries):,} executions in {hours:.2f} '
+              f'hours of processor time, last at commit {entries[-1]["commit"]}.', '',
+              '## Lines that the stored corpora reach', '',
+              '| target | files | lines | reached |', '| --- | --- | ---: | ---: |']
+    for target in TARGETS:
+        if any(e['target'] == target for e in entries):
+            for folder, (reached, count) in line_coverage(target).items():
+                lines.append(f'| {target} | `{folder}` | {count:,} | '
+                             f'{100 * reached / max(count, 1):.1f} % |')
+    lines += ['', '## Found and fixed', '', '| target | what broke | input | fixed by |',
+              '| --- | --- | --- | --- |']
+    for f in findings:
+        lines.append(f'| {f["target"]} | {f["what"]} | {f.get("input", "a unit test")} | '
+                     f'{subject_commit(f["subject"])} |')
+    PAGE.write_text('\n'.join(lines) + '\n')
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--minutes', type=float, default=10, help='in all, of wall-clock time')
+    parser.add_argument('--jobs', type=int, default=1, help='fuzzers beside each other')
+    parser.add_argument('--page', action='store_true', help='write the page and nothing else')
+    parser.add_argument('target', nargs='*')
+    args = parser.parse_args()
+    unknown = [t for t in args.target if t not in TARGETS]
+    if unknown:
+        parser.error(f'there is no target {unknown[0]}; there are {", ".join(TARGETS)}')
+    good = True
+    if not args.page:
+        build(WORK, SANITIZE)
+        targets = args.target or list(TARGETS)
+        for target in targets:
+            good &= fuzz(target, max(1, int(args.minutes * 60 / len(targets))), args.jobs)
+    build(COVERAGE, MEASURE)
+    write_page()
+    return 0 if good else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
