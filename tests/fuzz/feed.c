@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "feed.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,9 +27,13 @@ NnContext *feed_context(void)
 
 void feed_check(int r, const void *made, const NnError *error)
 {
-    if (r < 0 ? made || !memchr(error->message, '\0', sizeof(error->message)) || !*error->message
-              : !made)
+    size_t n = strnlen(error->message, sizeof(error->message));
+
+    if (r < 0 ? made || n == 0 || n == sizeof(error->message) || error->message[n - 1] == ' '
+              : !made) {
+        fprintf(stderr, "%d: \"%s\"\n", r, error->message);
         abort();
+    }
 }
 
 uint32_t feed_seed(const uint8_t *bytes, size_t n)

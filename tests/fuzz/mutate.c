@@ -450,15 +450,34 @@ static size_t mutate(const uint8_t *a, size_t n_a, const uint8_t *b, size_t n_b,
     return n;
 }
 
+/* Bytes before the file that say something else. */
+#ifndef FUZZ_PREFIX
+#define FUZZ_PREFIX 0
+#endif
+
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t n, size_t max, unsigned seed)
 {
-    size_t got = seed % 32 ? mutate(bytes, n, NULL, 0, bytes, max, seed) : 0;
+    size_t got = 0;
 
-    return got ? got : LLVMFuzzerMutate(bytes, n, max);
+    if (n <= FUZZ_PREFIX || max <= FUZZ_PREFIX || seed % 32 == 0)
+        return LLVMFuzzerMutate(bytes, n, max);
+    if (FUZZ_PREFIX && seed % 4 == 0)
+        LLVMFuzzerMutate(bytes, FUZZ_PREFIX, FUZZ_PREFIX);
+    else
+        got = mutate(bytes + FUZZ_PREFIX, n - FUZZ_PREFIX, NULL, 0, bytes + FUZZ_PREFIX,
+                     max - FUZZ_PREFIX, seed);
+    return got ? FUZZ_PREFIX + got : n;
 }
 
 size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t n_a, const uint8_t *b, size_t n_b,
                                  uint8_t *out, size_t max, unsigned seed)
 {
-    return mutate(a, n_a, b, n_b, out, max, seed);
+    size_t got;
+
+    if (n_a <= FUZZ_PREFIX || n_b <= FUZZ_PREFIX || max <= FUZZ_PREFIX)
+        return 0;
+    memcpy(out, a, FUZZ_PREFIX);
+    got = mutate(a + FUZZ_PREFIX, n_a - FUZZ_PREFIX, b + FUZZ_PREFIX, n_b - FUZZ_PREFIX,
+                 out + FUZZ_PREFIX, max - FUZZ_PREFIX, seed);
+    return got ? FUZZ_PREFIX + got : 0;
 }
