@@ -242,14 +242,6 @@ static int64_t integer_power(int64_t base, int64_t exponent)
     return (int64_t)result;
 }
 
-/* Out of range is undefined in C, the nearest value here; NaN becomes 0. */
-static int64_t saturate(double x)
-{
-    if (x != x)
-        return 0;
-    return x >= 0x1p63 ? INT64_MAX : x < -0x1p63 ? INT64_MIN : (int64_t)x;
-}
-
 static void pow_row(const NnBroadcastRow *row)
 {
     const PowRow *types = row->argument;
@@ -269,8 +261,9 @@ static void pow_row(const NnBroadcastRow *row)
                 to[i] = _Generic((T)0,
                         float: powf((float)x, (float)nn_load_float(&exponents, i * row->step[1])),
                         double: pow((double)x, nn_load_float(&exponents, i * row->step[1])),
-                        default: (T)saturate(pow((double)x, nn_load_float(&exponents,
-                                                                          i * row->step[1]))));
+                        default: (T)nn_float_to_int(pow((double)x,
+                                                        nn_load_float(&exponents,
+                                                                      i * row->step[1]))));
         }
     })
 }

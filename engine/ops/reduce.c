@@ -154,11 +154,16 @@ static int reduce_run(const NnCall *call, ReduceFunc func)
 #define MAGNITUDE(x) _Generic((T)0, float: fabs((double)x), double: fabs((double)x), \
                               default: (int64_t)x < 0 ? 0 - x : x)
 
+/* Functions of integers are rounded towards zero; a wrapped sum has a sign. */
+#define FROM_DOUBLE(x) _Generic((T)0, float: (x), double: (x), default: nn_float_to_int(x))
+#define SIGNED(sum) _Generic((T)0, float: (double)sum, double: (double)sum, \
+                             default: (double)(int64_t)sum)
+
 REDUCE_SUM(reduce_sum, x, sum)
 REDUCE_SUM(reduce_sum_square, x * x, sum)
 REDUCE_SUM(reduce_l1, MAGNITUDE(x), sum)
-REDUCE_SUM(reduce_l2, x * x, sqrt((double)sum))
-REDUCE_SUM(reduce_log_sum, x, log((double)sum))
+REDUCE_SUM(reduce_l2, x * x, FROM_DOUBLE(sqrt((double)sum)))
+REDUCE_SUM(reduce_log_sum, x, FROM_DOUBLE(log(SIGNED(sum))))
 /* The quotient of integers is that of the signed sum. */
 REDUCE_SUM(reduce_mean, x,
            _Generic((T)0, float: (double)sum / (double)n, double: (double)sum / (double)n,
@@ -176,14 +181,15 @@ static void reduce_prod_line(NnDtype dtype, const void *line, int64_t n, void *r
 
 static void reduce_log_sum_exp_line(NnDtype dtype, const void *line, int64_t n, void *ret)
 {
-    NN_SWITCH_FLOAT(dtype, {
+    NN_SWITCH_NUMBER(dtype, {
         const T *x = line;
         double max = -INFINITY, sum = 0;
         for (int64_t i = 0; i < n; i++)
             max = (double)x[i] > max ? (double)x[i] : max;
         for (int64_t i = 0; i < n; i++)
             sum += exp((double)x[i] - max);
-        *(T *)ret = (T)(isinf(max) ? max : max + log(sum));
+        max = isinf(max) ? max : max + log(sum);
+        *(T *)ret = (T)FROM_DOUBLE(max);
     })
 }
 
@@ -192,12 +198,24 @@ static void reduce_log_sum_exp_line(NnDtype dtype, const void *line, int64_t n, 
  * that minds it is no single instruction. */
 #define LANES 32
 #define EXTREME(RELATION, v, best) ((v) RELATION (best) ? (v) : (best))
-#define REDUCE_EXTREME(symbol, RELATION)                                                   \
+#define LEAST                                                                               \
+    _Generic((T)0, float: -INFINITY, double: -(double)INFINITY, int8_t: INT8_MIN,          \
+             int16_t: INT16_MIN, int32_t: INT32_MIN, int64_t: INT64_MIN, default: 0)
+#define MOST                                                                                \
+    _Generic((T)0, float: INFINITY, double: (double)INFINITY, int8_t: INT8_MAX,            \
+             int16_t: INT16_MAX, int32_t: INT32_MAX, int64_t: INT64_MAX,                   \
+             uint8_t: dtype == NN_DTYPE_BOOL ? 1 : UINT8_MAX, uint16_t: UINT16_MAX,        \
+             uint32_t: UINT32_MAX, default: UINT64_MAX)
+#define REDUCE_EXTREME(symbol, RELATION, NOTHING)                                          \
     static void symbol##_line(NnDtype dtype, const void *line, int64_t n, void *ret)       \
     {                                                                                      \
         NN_SWITCH_NUMBER_OR_BOOL(dtype, {                                                  \
             const T *x = line;                                                             \
             T best[LANES];                                                                 \
+            if (n == 0) {                                                                  \
+                *(T *)ret = (T)NOTHING;                                                    \
+                return;                                                                    \
+            }                                                                              \
             T nan = x[0];                                                                  \
             int64_t i = 0;                                                                 \
             for (int j = 0; j < LANES; j++)                                                \
@@ -215,8 +233,8 @@ static void reduce_log_sum_exp_line(NnDtype dtype, const void *line, int64_t n, 
         })                                                                                 \
     }
 
-REDUCE_EXTREME(reduce_max, >)
-REDUCE_EXTREME(reduce_min, <)
+REDUCE_EXTREME(reduce_max, >, LEAST)
+REDUCE_EXTREME(reduce_min, <, MOST)
 
 #define REDUCE_OP(symbol, name, types, needs_elements)                  \
     static int symbol##_infer(const NnCall *call)                       \
@@ -244,10 +262,10 @@ REDUCE_EXTREME(reduce_min, <)
 REDUCE_OP(reduce_sum, "ReduceSum", NN_TYPES_NUMBER, false)
 REDUCE_OP(reduce_mean, "ReduceMean", NN_TYPES_NUMBER, true)
 REDUCE_OP(reduce_prod, "ReduceProd", NN_TYPES_NUMBER, false)
-REDUCE_OP(reduce_max, "ReduceMax", NN_TYPES_NUMBER | NN_TYPES_BOOL, true)
-REDUCE_OP(reduce_min, "ReduceMin", NN_TYPES_NUMBER | NN_TYPES_BOOL, true)
+REDUCE_OP(reduce_max, "ReduceMax", NN_TYPES_NUMBER | NN_TYPES_BOOL, false)
+REDUCE_OP(reduce_min, "ReduceMin", NN_TYPES_NUMBER | NN_TYPES_BOOL, false)
 REDUCE_OP(reduce_l1, "ReduceL1", NN_TYPES_NUMBER, false)
-REDUCE_OP(reduce_l2, "ReduceL2", NN_TYPES_FLOAT, false)
+REDUCE_OP(reduce_l2, "ReduceL2", NN_TYPES_NUMBER, false)
 REDUCE_OP(reduce_sum_square, "ReduceSumSquare", NN_TYPES_NUMBER, false)
-REDUCE_OP(reduce_log_sum, "ReduceLogSum", NN_TYPES_FLOAT, false)
-REDUCE_OP(reduce_log_sum_exp, "ReduceLogSumExp", NN_TYPES_FLOAT, false)
+REDUCE_OP(reduce_log_sum, "ReduceLogSum", NN_TYPES_NUMBER, false)
+REDUCE_OP(reduce_log_sum_exp, "ReduceLogSumExp", NN_TYPES_NUMBER, false)

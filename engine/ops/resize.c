@@ -2,7 +2,8 @@
 
 /* Resize and Upsample. Nearest takes elements by a table of indices for each
  * dimension. Linear and cubic are separable: one pass for each dimension that
- * changes, every output a weighted sum of two or four inputs. */
+ * changes, every output a weighted sum of two or four inputs, of more where
+ * antialias is asked for and the output is smaller. */
 
 #include <math.h>
 
@@ -40,7 +41,7 @@ typedef enum Policy {
 typedef struct ResizeParams {
     int mode, coordinates, rounding, policy;
     float cubic_a, extrapolation;
-    int64_t exclude_outside;
+    int64_t exclude_outside, antialias;
     int64_t axes[NN_RANK_MAX];
     size_t n_axes;
 } ResizeParams;
@@ -95,7 +96,6 @@ static int read_choice(const NnNode *node, const char *attribute, const char *co
 static int resize_prepare(const NnNode *node, void *params, NnError *error)
 {
     ResizeParams *p = params;
-    int64_t antialias;
     int r = read_choice(node, "mode", modes, INTERPOLATION_NEAREST, &p->mode, error);
     if (r < 0)
         return r;
@@ -127,10 +127,7 @@ static int resize_prepare(const NnNode *node, void *params, NnError *error)
     r = nn_node_ints(node, "axes", p->axes, NN_RANK_MAX, &p->n_axes, error);
     if (r < 0)
         return r;
-    r = nn_node_int(node, "antialias", 0, &antialias, error);
-    if (r < 0)
-        return r;
-    return antialias ? nn_error_set(error, -ENOTSUP, "antialias is not supported") : 0;
+    return nn_node_int(node, "antialias", 0, &p->antialias, error);
 }
 
 /* How one dimension changes. */
@@ -366,12 +363,13 @@ static int run_nearest(const NnCall *call, const Axis *axes)
     return 0;
 }
 
-/* The inputs of one output along an axis; index -1: the extrapolation value. */
-#define TAPS_MAX 4
-typedef struct Tap {
-    int64_t index[TAPS_MAX];
-    double weight[TAPS_MAX];
-} Tap;
+/* The inputs of the outputs along an axis: `n`, an even number, for each. Where the
+ * first index is -1 the output is the extrapolation value. */
+typedef struct Taps {
+    int64_t n;
+    int64_t *index;
+    double *weight;
+} Taps;
 
 /* Keys' cubic convolution, of the distance to a neighbour. */
 static double cubic(double a, double d)
@@ -382,34 +380,50 @@ static double cubic(double a, double d)
     return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
 }
 
-static void set_tap(const ResizeParams *p, const Axis *axis, int64_t out, Tap *tap)
+/* What distances are multiplied by: against aliases, the kernel is as wide as the
+ * step from output to output. */
+static double kernel_scale(const ResizeParams *p, const Axis *axis)
+{
+    return p->antialias && axis->scale < 1 ? axis->scale : 1;
+}
+
+static int64_t taps_per_output(const ResizeParams *p, const Axis *axis)
+{
+    int64_t reach = p->mode == INTERPOLATION_LINEAR ? 1 : 2;
+    double wide = ceil((double)reach / kernel_scale(p, axis));
+    /* No wider than the input, mirrored on both sides, however small the scale. */
+    return 2 * (int64_t)NN_MIN(wide, 4 * (double)axis->in + 4);
+}
+
+static void set_taps(const ResizeParams *p, const Axis *axis, int64_t out, const Taps *taps)
 {
     double x = source_coordinate((Coordinates)p->coordinates, axis, out), sum = 0;
-    bool linear = p->mode == INTERPOLATION_LINEAR;
-    int n = linear ? 2 : 4;
-    *tap = (Tap){ 0 };
+    double scale = kernel_scale(p, axis), first = floor(x) - (double)(taps->n / 2 - 1);
+    int64_t *index = taps->index + out * taps->n;
+    double *weight = taps->weight + out * taps->n;
     if (outside(p, axis, x)) {
-        tap->index[0] = -1;
+        index[0] = -1;
         return;
     }
-    double first = floor(x) - (linear ? 0 : 1);
-    for (int k = 0; k < n; k++) {
-        double at = first + k;
-        tap->index[k] = clamp_index(at, axis->in);
-        tap->weight[k] = linear ? fmax(1 - fabs(x - at), 0) : cubic((double)p->cubic_a, x - at);
+    for (int64_t k = 0; k < taps->n; k++) {
+        double at = first + (double)k, d = (x - at) * scale;
+        index[k] = clamp_index(at, axis->in);
+        weight[k] = p->mode == INTERPOLATION_LINEAR ? fmax(1 - fabs(d), 0)
+                                                    : cubic((double)p->cubic_a, d);
         if (p->exclude_outside && (at < 0 || at > (double)(axis->in - 1)))
-            tap->weight[k] = 0;
-        sum += tap->weight[k];
+            weight[k] = 0;
+        sum += weight[k];
     }
-    for (int k = 0; p->exclude_outside && sum != 0 && k < n; k++)
-        tap->weight[k] /= sum;
+    if (sum != 0 && (p->exclude_outside || scale < 1))
+        for (int64_t k = 0; k < taps->n; k++)
+            weight[k] /= sum;
 }
 
 /* One axis: [outer, in, inner] to [outer, out, inner]. */
 typedef struct Pass {
     const ResizeParams *params;
     NnDtype dtype;
-    const Tap *taps;
+    Taps taps;
     const void *from;
     void *to;
     int64_t in, out, inner;
@@ -418,29 +432,29 @@ typedef struct Pass {
 static void pass_rows(void *argument, int64_t begin, int64_t end, unsigned worker)
 {
     const Pass *pass = argument;
-    int64_t inner = pass->inner;
-    int n = pass->params->mode == INTERPOLATION_LINEAR ? 2 : 4;
+    int64_t inner = pass->inner, n = pass->taps.n;
     (void)worker;
     NN_SWITCH_FLOAT(pass->dtype, {
         for (int64_t row = begin; row < end; row++) {
-            const Tap *tap = &pass->taps[row % pass->out];
+            const int64_t *index = pass->taps.index + row % pass->out * n;
+            const double *weight = pass->taps.weight + row % pass->out * n;
             const T *from = (const T *)pass->from + row / pass->out * pass->in * inner;
             T *to = (T *)pass->to + row * inner;
-            if (tap->index[0] < 0) {
+            if (index[0] < 0) {
                 for (int64_t i = 0; i < inner; i++)
                     to[i] = (T)pass->params->extrapolation;
                 continue;
             }
-            const T *a = from + tap->index[0] * inner, *b = from + tap->index[1] * inner;
-            const T w0 = (T)tap->weight[0], w1 = (T)tap->weight[1];
-            for (int64_t i = 0; i < inner; i++)
-                to[i] = a[i] * w0 + b[i] * w1;
-            if (n == 2)
-                continue;
-            const T *c = from + tap->index[2] * inner, *d = from + tap->index[3] * inner;
-            const T w2 = (T)tap->weight[2], w3 = (T)tap->weight[3];
-            for (int64_t i = 0; i < inner; i++)
-                to[i] += c[i] * w2 + d[i] * w3;
+            for (int64_t k = 0; k < n; k += 2) {
+                const T *a = from + index[k] * inner, *b = from + index[k + 1] * inner;
+                const T v = (T)weight[k], w = (T)weight[k + 1];
+                if (k == 0)
+                    for (int64_t i = 0; i < inner; i++)
+                        to[i] = a[i] * v + b[i] * w;
+                else
+                    for (int64_t i = 0; i < inner; i++)
+                        to[i] += a[i] * v + b[i] * w;
+            }
         }
     })
 }
@@ -455,13 +469,13 @@ static int64_t between_elements(const NnCall *call)
     return most;
 }
 
-/* Scratch: the taps of one axis, then the two tensors between passes. */
-static size_t taps_bytes(const NnTensor *out)
+/* Scratch: indices and weights of one axis, then the two tensors between passes. */
+static size_t taps_bytes(const NnCall *call, const Axis *axes)
 {
     int64_t most = 0;
-    for (int i = 0; i < out->rank; i++)
-        most = NN_MAX(most, out->dims[i]);
-    return nn_align_up((size_t)most * sizeof(Tap), 64);
+    for (int i = 0; i < call->in[0]->rank; i++)
+        most = NN_MAX(most, axes[i].out * taps_per_output(call->params, &axes[i]));
+    return nn_align_up((size_t)most * sizeof(int64_t), 64);
 }
 
 static size_t between_bytes(const NnCall *call)
@@ -472,9 +486,12 @@ static size_t between_bytes(const NnCall *call)
 static size_t resize_scratch(const NnCall *call)
 {
     const ResizeParams *p = call->params;
+    Axis axes[NN_RANK_MAX];
     if (p->mode == INTERPOLATION_NEAREST)
         return (size_t)nn_copy_table_entries(call->out[0]) * sizeof(int64_t);
-    return taps_bytes(call->out[0]) + 2 * between_bytes(call);
+    if (resize_axes(call, axes) < 0)
+        return 0;
+    return 2 * taps_bytes(call, axes) + 2 * between_bytes(call);
 }
 
 static int run_passes(const NnCall *call, const Axis *axes)
@@ -482,8 +499,9 @@ static int run_passes(const NnCall *call, const Axis *axes)
     const ResizeParams *p = call->params;
     const NnTensor *in = call->in[0];
     NnTensor *out = call->out[0];
-    Tap *taps = call->scratch;
-    char *between = (char *)call->scratch + taps_bytes(out);
+    size_t bytes = taps_bytes(call, axes);
+    Taps taps = { .index = call->scratch, .weight = (double *)((char *)call->scratch + bytes) };
+    char *between = (char *)call->scratch + 2 * bytes;
     int last = -1, which = 0;
     for (int i = 0; i < in->rank; i++)
         last = changes(p, &axes[i]) ? i : last;
@@ -493,8 +511,9 @@ static int run_passes(const NnCall *call, const Axis *axes)
     for (int i = 0; i <= last; i++) {
         if (!changes(p, &axes[i]))
             continue;
+        taps.n = taps_per_output(p, &axes[i]);
         for (int64_t j = 0; j < axes[i].out; j++)
-            set_tap(p, &axes[i], j, &taps[j]);
+            set_taps(p, &axes[i], j, &taps);
         Pass pass = {
             .params = p,
             .dtype = in->dtype,
@@ -505,7 +524,7 @@ static int run_passes(const NnCall *call, const Axis *axes)
             .out = axes[i].out,
             .inner = nn_product(in->dims, i + 1, in->rank),
         };
-        nn_range_run(call->pool, nn_product(out->dims, 0, i + 1), nn_grain(4 * pass.inner),
+        nn_range_run(call->pool, nn_product(out->dims, 0, i + 1), nn_grain(NN_MIN(2 * taps.n, INT32_MAX) * pass.inner),
                      pass_rows, &pass);
         from = pass.to;
         which = !which;

@@ -153,6 +153,14 @@ static inline bool nn_is_float(NnDtype dtype)
     return (NN_TYPES_FLOAT & NN_BIT(dtype)) != 0;
 }
 
+/* Out of range is undefined in C, the nearest value here; NaN becomes 0. */
+static inline int64_t nn_float_to_int(double x)
+{
+    if (x != x)
+        return 0;
+    return x >= 0x1p63 ? INT64_MAX : x < -0x1p63 ? INT64_MIN : (int64_t)x;
+}
+
 /* Calls `func` for parts of 0…n-1 of at least `grain` items on the threads of
  * the pool. Within one loop a worker runs one part at a time. */
 typedef void (*NnRangeFunc)(void *argument, int64_t begin, int64_t end, unsigned worker);

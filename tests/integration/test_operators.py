@@ -428,7 +428,6 @@ class Refused(Case):
         self.refuse('size is 0', 'LRN', [x], size=0)
         self.refuse('k is 9', 'TopK', [x, (i64(9),)])
         self.refuse('leave', 'Split', [x], 11, axis=1, split=[1])
-        self.refuse('antialias', 'Resize', [x, None, (np.float32([1, 1, 2, 2]),)], 18, antialias=1)
 
     def test_inputs(self):
         x = f32(4, 6)
