@@ -150,3 +150,60 @@ static int shrink_run(const NnCall *call)
 }
 
 NN_UNARY_OP(shrink, "Shrink", 9, shrink_prepare, number_infer, shrink_run, NN_OP_IN_PLACE)
+
+/* Gelu: alpha says that erf is approximated by tanh. */
+static int gelu_prepare(const NnNode *node, void *params, NnError *error)
+{
+    NnUnaryParams *p = params;
+    const char *approximate;
+    int r = nn_node_string(node, "approximate", "none", &approximate, error);
+    if (r < 0)
+        return r;
+    if (strcmp(approximate, "none") != 0 && strcmp(approximate, "tanh") != 0)
+        return nn_error_set(error, -ENOTSUP, "approximate %s is not supported", approximate);
+    p->alpha = strcmp(approximate, "tanh") == 0;
+    return 0;
+}
+
+/* √½, and √(2/π) of Hendrycks and Gimpel's approximation (arXiv 1606.08415). */
+#define SQRT_HALF 0.70710678118654752
+#define SQRT_2_PI 0.79788456080286536
+
+NN_UNARY_RANGE(gelu, NN_SWITCH_FLOAT, T,
+               a != 0 ? x * (T)0.5 *
+                            ((T)1 + tanh((T)SQRT_2_PI * (x + (T)0.044715 * x * x * x)))
+                      : x * (T)0.5 * ((T)1 + erf(x * (T)SQRT_HALF)))
+
+static int gelu_run(const NnCall *call)
+{
+    return nn_unary_run(call, gelu_range, 40);
+}
+
+NN_UNARY_OP(gelu, "Gelu", 20, gelu_prepare, float_infer, gelu_run, NN_OP_IN_PLACE)
+
+NN_UNARY_PREPARE(quick_gelu, "alpha", 1.702f, "beta", 0)
+NN_UNARY_RANGE(quick_gelu, NN_SWITCH_FLOAT, T, x / ((T)1 + exp(-a * x)))
+
+static int quick_gelu_run(const NnCall *call)
+{
+    return nn_unary_run(call, quick_gelu_range, 16);
+}
+
+/* Both are in ONNX Runtime's own domain too; its optimiser writes them. */
+#define MS_OP(symbol, name, verb)               \
+    const NnOp nn_op_##symbol = {               \
+        .type = name,                           \
+        .domain = "com.microsoft",              \
+        .since = 1,                             \
+        .min_inputs = 1,                        \
+        .max_inputs = 1,                        \
+        .max_outputs = 1,                       \
+        .flags = NN_OP_IN_PLACE,                \
+        .params_bytes = sizeof(NnUnaryParams),  \
+        .prepare = verb##_prepare,              \
+        .infer = float_infer,                   \
+        .run = verb##_run,                      \
+    };
+
+MS_OP(ms_gelu, "Gelu", gelu)
+MS_OP(ms_quick_gelu, "QuickGelu", quick_gelu)

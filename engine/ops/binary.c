@@ -87,6 +87,12 @@ static int infer_compare(const NnCall *call)
     return r < 0 ? r : set_broadcast(call, NN_DTYPE_BOOL);
 }
 
+static int infer_int(const NnCall *call)
+{
+    int r = check_binary(call, NN_TYPES_INT);
+    return r < 0 ? r : set_broadcast(call, call->in[0]->dtype);
+}
+
 static int infer_logical(const NnCall *call)
 {
     int r = check_binary(call, NN_TYPES_BOOL);
@@ -154,6 +160,9 @@ BINARY(greater_or_equal, "GreaterOrEqual", 12, infer_compare, 0, NN_SWITCH_NUMBE
 BINARY(and, "And", 7, infer_logical, 0, NN_SWITCH_BOOL, T, x && y)
 BINARY(or, "Or", 7, infer_logical, 0, NN_SWITCH_BOOL, T, x || y)
 BINARY(xor, "Xor", 7, infer_logical, 0, NN_SWITCH_BOOL, T, !x != !y)
+BINARY(bitwise_and, "BitwiseAnd", 18, infer_int, NN_OP_IN_PLACE, NN_SWITCH_INT, T, x & y)
+BINARY(bitwise_or, "BitwiseOr", 18, infer_int, NN_OP_IN_PLACE, NN_SWITCH_INT, T, x | y)
+BINARY(bitwise_xor, "BitwiseXor", 18, infer_int, NN_OP_IN_PLACE, NN_SWITCH_INT, T, x ^ y)
 
 static int check_divisor(const NnCall *call)
 {

@@ -7,8 +7,8 @@
 #include "ops/support.h"
 
 typedef struct NormParams {
-    int64_t axis;
     float epsilon;
+    int64_t groups;             /* GroupNormalization */
 } NormParams;
 
 typedef struct Moments {
@@ -88,60 +88,121 @@ const NnOp nn_op_instance_normalization = {
     .run = instance_run,
 };
 
+typedef struct LayerParams {
+    int64_t axis;
+    float epsilon;
+    NnDtype stash;              /* of the moments; undefined: that of the input */
+} LayerParams;
+
 static int layer_prepare(const NnNode *node, void *params, NnError *error)
 {
-    NormParams *p = params;
+    LayerParams *p = params;
+    int64_t stash;
     int r = nn_node_int(node, "axis", -1, &p->axis, error);
-    return r < 0 ? r : nn_node_float(node, "epsilon", 1e-5f, &p->epsilon, error);
+    if (r < 0)
+        return r;
+    r = nn_node_int(node, "stash_type", 1, &stash, error);
+    if (r < 0)
+        return r;
+    r = nn_op_dtype(stash, &p->stash, error);
+    if (r < 0)
+        return r;
+    if (!nn_is_float(p->stash))
+        return nn_error_set(error, -ENOTSUP, "stash_type %s is not supported",
+                            nn_dtype_name(p->stash));
+    return nn_node_float(node, "epsilon", 1e-5f, &p->epsilon, error);
+}
+
+/* Whether a scale or bias has one number for each of the normalised dimensions,
+ * those from `axis` on. */
+static bool covers(const NnTensor *in, const NnTensor *tensor, int axis)
+{
+    bool same = tensor->rank <= in->rank && tensor->rank >= in->rank - axis;
+    for (int i = 0; same && i < tensor->rank; i++) {
+        int at = in->rank - tensor->rank + i;
+        same = tensor->dims[i] == (at < axis ? 1 : in->dims[at]);
+    }
+    return same;
+}
+
+static int check_factor(const NnCall *call, size_t input, int axis)
+{
+    const NnTensor *in = call->in[0], *tensor = nn_input(call, input);
+    char shape[128];
+    int r = nn_check_same_dtype(call, input);
+    if (r < 0 || !tensor || covers(in, tensor, axis))
+        return r;
+    bool fits = tensor->rank <= in->rank;
+    for (int i = 0; fits && i < tensor->rank; i++)
+        fits = tensor->dims[i] == 1 || tensor->dims[i] == in->dims[in->rank - tensor->rank + i];
+    if (fits)
+        return 0;
+    return nn_error_set(call->error, -EBADMSG, "input %zu is %s, which does not fit the normalised "
+                        "dimensions", input, nn_tensor_shape_string(tensor, shape, sizeof(shape)));
 }
 
 static int layer_infer(const NnCall *call)
 {
-    const NormParams *p = call->params;
+    const LayerParams *p = call->params;
     int axis = 0, r = nn_check_inputs(call, 2);
     if (r < 0)
         return r;
     const NnTensor *in = call->in[0];
     r = nn_resolve_axis(call, p->axis, in->rank, &axis);
-    for (size_t i = 1; r >= 0 && i < NN_MIN(call->n_in, 3); i++) {
-        r = nn_check_same_dtype(call, i);
-        if (r >= 0 && call->in[i] &&
-            nn_tensor_elements(call->in[i]) != nn_product(in->dims, axis, in->rank))
-            r = nn_error_set(call->error, -EBADMSG, "input %zu does not fit the normalised "
-                             "dimensions", i);
-    }
+    for (size_t i = 1; r >= 0 && i < 3; i++)
+        r = check_factor(call, i, axis);
     if (r < 0)
         return r;
     int64_t dims[NN_RANK_MAX];
     for (int i = 0; i < in->rank; i++)
         dims[i] = i < axis ? in->dims[i] : 1;
     for (size_t i = 1; r >= 0 && i < call->n_out; i++)
-        r = nn_set_output(call, i, in->dtype, in->rank, dims);
+        r = nn_set_output(call, i, p->stash, in->rank, dims);
     return r < 0 ? r : nn_infer_same(call, NN_TYPES_FLOAT);
+}
+
+/* Where the number of element `i` of the input stands in a tensor that broadcasts
+ * to it. */
+static int64_t broadcast_offset(const NnTensor *in, const NnTensor *tensor, int64_t i)
+{
+    int64_t offset = 0, stride = 1;
+    for (int at = in->rank - 1, own = tensor->rank - 1; own >= 0; at--, own--) {
+        offset += tensor->dims[own] == 1 ? 0 : i % in->dims[at] * stride;
+        stride *= tensor->dims[own];
+        i /= in->dims[at];
+    }
+    return offset;
+}
+
+static void store_moment(NnTensor *tensor, int64_t line, double value)
+{
+    if (tensor)
+        NN_SWITCH_FLOAT(tensor->dtype, ((T *)tensor->data)[line] = (T)value;)
 }
 
 static void layer_lines(void *argument, int64_t begin, int64_t end, unsigned worker)
 {
     const NnCall *call = argument;
-    const NormParams *p = call->params;
+    const LayerParams *p = call->params;
     const NnTensor *in = call->in[0], *bias = nn_input(call, 2);
-    NnTensor *out = nn_output(call, 0), *mean = nn_output(call, 1), *inverse = nn_output(call, 2);
+    NnTensor *out = nn_output(call, 0);
     int axis = (int)(p->axis < 0 ? p->axis + in->rank : p->axis);
     int64_t n = nn_product(in->dims, axis, in->rank);
+    bool direct = covers(in, call->in[1], axis) && (!bias || covers(in, bias, axis));
     (void)worker;
     NN_SWITCH_FLOAT(in->dtype, {
-        const T *scale = call->in[1]->data;
+        const T *scales = call->in[1]->data, *biases = bias ? bias->data : NULL;
         for (int64_t line = begin; line < end; line++) {
             const T *x = (const T *)in->data + line * n;
             Moments m = MOMENTS(x, n, p->epsilon);
-            if (mean)
-                ((T *)mean->data)[line] = (T)m.mean;
-            if (inverse)
-                ((T *)inverse->data)[line] = (T)m.inverse;
+            store_moment(nn_output(call, 1), line, m.mean);
+            store_moment(nn_output(call, 2), line, m.inverse);
             for (int64_t i = 0; out && i < n; i++) {
-                double y = ((double)x[i] - m.mean) * m.inverse * (double)scale[i];
-                ((T *)out->data)[line * n + i] =
-                    (T)(y + (bias ? (double)((const T *)bias->data)[i] : 0));
+                int64_t at = line * n + i;
+                int64_t s = direct ? i : broadcast_offset(in, call->in[1], at);
+                int64_t b = direct || !bias ? i : broadcast_offset(in, bias, at);
+                double y = ((double)x[i] - m.mean) * m.inverse * (double)scales[s];
+                ((T *)out->data)[at] = (T)(y + (biases ? (double)biases[b] : 0));
             }
         }
     })
@@ -149,7 +210,7 @@ static void layer_lines(void *argument, int64_t begin, int64_t end, unsigned wor
 
 static int layer_run(const NnCall *call)
 {
-    const NormParams *p = call->params;
+    const LayerParams *p = call->params;
     const NnTensor *in = call->in[0];
     int axis = (int)(p->axis < 0 ? p->axis + in->rank : p->axis);
     nn_range_run(call->pool, nn_product(in->dims, 0, axis),
@@ -165,10 +226,96 @@ const NnOp nn_op_layer_normalization = {
     .max_inputs = 3,
     .max_outputs = 3,
     .flags = NN_OP_IN_PLACE,
-    .params_bytes = sizeof(NormParams),
+    .params_bytes = sizeof(LayerParams),
     .prepare = layer_prepare,
     .infer = layer_infer,
     .run = layer_run,
+};
+
+static int group_prepare(const NnNode *node, void *params, NnError *error)
+{
+    NormParams *p = params;
+    int r = nn_node_int(node, "num_groups", 0, &p->groups, error);
+    if (r < 0)
+        return r;
+    if (p->groups < 1)
+        return nn_error_set(error, -EBADMSG, "num_groups is %lld", (long long)p->groups);
+    return instance_prepare(node, params, error);
+}
+
+/* Scale and bias stand for groups in opset 18, for channels from 21 on. */
+static bool per_group(const NnCall *call)
+{
+    return call->node->opset < 21;
+}
+
+static int group_infer(const NnCall *call)
+{
+    const NormParams *p = call->params;
+    int r = nn_check_inputs(call, 3);
+    if (r >= 0)
+        r = nn_check_rank(call, 0, 2, NN_RANK_MAX);
+    if (r < 0)
+        return r;
+    int64_t channels = call->in[0]->dims[1];
+    if (channels % p->groups != 0)
+        return nn_error_set(call->error, -EBADMSG, "%lld channels do not divide into %lld groups",
+                            (long long)channels, (long long)p->groups);
+    for (size_t i = 1; r >= 0 && i < 3; i++) {
+        r = nn_check_same_dtype(call, i);
+        if (r >= 0)
+            r = nn_check_vector(call, i, per_group(call) ? p->groups : channels);
+    }
+    return r < 0 ? r : nn_infer_same(call, NN_TYPES_FLOAT);
+}
+
+static void group_blocks(void *argument, int64_t begin, int64_t end, unsigned worker)
+{
+    const NnCall *call = argument;
+    const NormParams *p = call->params;
+    const NnTensor *in = call->in[0];
+    int64_t each = in->dims[1] / p->groups, plane = nn_product(in->dims, 2, in->rank);
+    (void)worker;
+    NN_SWITCH_FLOAT(in->dtype, {
+        const T *scales = call->in[1]->data, *biases = call->in[2]->data;
+        for (int64_t block = begin; block < end; block++) {
+            int64_t group = block % p->groups;
+            const T *x = (const T *)in->data + block * each * plane;
+            T *y = (T *)call->out[0]->data + block * each * plane;
+            Moments m = MOMENTS(x, each * plane, p->epsilon);
+            for (int64_t c = 0; c < each; c++) {
+                int64_t s = per_group(call) ? group : group * each + c;
+                double factor = (double)scales[s] * m.inverse;
+                double offset = (double)biases[s] - m.mean * factor;
+                for (int64_t i = c * plane; i < (c + 1) * plane; i++)
+                    y[i] = (T)((double)x[i] * factor + offset);
+            }
+        }
+    })
+}
+
+static int group_run(const NnCall *call)
+{
+    const NormParams *p = call->params;
+    const NnTensor *in = call->in[0];
+    nn_range_run(call->pool, in->dims[0] * p->groups,
+                 nn_grain(4 * nn_product(in->dims, 1, in->rank) / p->groups), group_blocks,
+                 (void *)call);
+    return 0;
+}
+
+const NnOp nn_op_group_normalization = {
+    .type = "GroupNormalization",
+    .domain = "",
+    .since = 18,
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .max_outputs = 1,
+    .flags = NN_OP_IN_PLACE,
+    .params_bytes = sizeof(NormParams),
+    .prepare = group_prepare,
+    .infer = group_infer,
+    .run = group_run,
 };
 
 typedef struct LpParams {

@@ -54,6 +54,7 @@ UNARY_NUMBER(abs, "Abs", 6, 1,
                       default: x < (T)0 ? 0 - (uint64_t)x : (uint64_t)x))
 UNARY_NUMBER(sign, "Sign", 9, 1, x != x ? x : (T)((x > (T)0) - (x < (T)0)))
 
+UNARY(bitwise_not, "BitwiseNot", 18, NN_TYPES_INT, NN_SWITCH_INT, 1, ~x)
 UNARY(not, "Not", 1, NN_TYPES_BOOL, NN_SWITCH_BOOL, 1, !x)
 
 static int test_infer(const NnCall *call)
