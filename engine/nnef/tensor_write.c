@@ -36,6 +36,7 @@ static NnNnefItem item_type(NnDtype dtype)
     }
 }
 
+/* The limit of a tensor keeps its dims, and all its bytes, within 32 bits. */
 static int fill_header(const NnTensor *tensor, uint8_t *header, size_t *ret_bytes, NnError *error)
 {
     size_t bytes;
@@ -49,12 +50,8 @@ static int fill_header(const NnTensor *tensor, uint8_t *header, size_t *ret_byte
     header[2] = 1;
     put_field(header, LENGTH, (uint32_t)bytes);
     put_field(header, RANK, (uint32_t)tensor->rank);
-    for (int i = 0; i < tensor->rank; i++) {
-        if (tensor->dims[i] > UINT32_MAX)
-            return nn_error_set(error, -E2BIG, "a dimension of %lld does not fit the file format",
-                                (long long)tensor->dims[i]);
+    for (int i = 0; i < tensor->rank; i++)
         put_field(header, EXTENTS + 4 * i, (uint32_t)tensor->dims[i]);
-    }
     put_field(header, BITS, (uint32_t)(8 * nn_dtype_size(tensor->dtype)));
     put_field(header, ITEM, item_type(tensor->dtype));
     *ret_bytes = bytes;
