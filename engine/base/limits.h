@@ -15,3 +15,8 @@
 #define NN_LIMIT_NAME_BYTES 4096
 #define NN_LIMIT_THREADS 64
 #define NN_LIMIT_BODY_DEPTH 8
+#define NN_LIMIT_NNEF_TEXT_BYTES ((size_t)64 << 20)
+#define NN_LIMIT_NNEF_BYTES ((size_t)512 << 20)     /* syntax tree and values of one document */
+#define NN_LIMIT_NNEF_DEPTH 100                     /* of expressions within each other */
+#define NN_LIMIT_NNEF_CALL_DEPTH 1000               /* of evaluations within each other */
+#define NN_LIMIT_NNEF_CALLS 200000

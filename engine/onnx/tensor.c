@@ -6,11 +6,7 @@
 
 #include "onnx/tensor.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include "base/file.h"
 #include "base/limits.h"
 
 /* Copies typed elements, which the wire format widens, into narrow ones. */
@@ -55,38 +51,13 @@ static int parse_size(const char *text, uint64_t *ret)
     return 0;
 }
 
-static int read_all(int fd, uint64_t offset, void *data, size_t bytes)
-{
-    size_t done = 0;
-
-    while (done < bytes) {
-        ssize_t got = pread(fd, (char *)data + done, bytes - done, (off_t)(offset + done));
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return got < 0 ? -errno : -EBADMSG;
-        done += got;
-    }
-    return 0;
-}
-
-static void closep(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-}
-
-/* A location is a plain file name beside the model: a path could leave the
- * directory, so a separator is refused and links are not followed. */
+/* A location is the path of a file below the model's directory. */
 static int read_external(const Onnx__Tensor *proto, const char *directory, void *data, size_t bytes,
                          NnError *error)
 {
     const char *location = NULL;
     uint64_t offset = 0, length = bytes;
-    _cleanup_free_ char *path = NULL;
-    _cleanup_(closep) int fd = -1;
-    struct stat st;
+    _cleanup_(nn_file_closep) int fd = -1;
     int r = 0;
 
     for (size_t i = 0; i < proto->n_external_data && r == 0; i++) {
@@ -105,23 +76,17 @@ static int read_external(const Onnx__Tensor *proto, const char *directory, void 
         return nn_error_set(error, -EBADMSG, "external data is described wrongly");
     if (!directory)
         return nn_error_set(error, -ENOTSUP, "external data needs a model file, not memory");
-    if (!*location || strchr(location, '/') || strcmp(location, "..") == 0)
-        return nn_error_set(error, -EBADMSG,
-                            "external data '%s' is not a file in the model's directory", location);
-    if (asprintf(&path, "%s/%s", directory, location) < 0) {
-        path = NULL;
-        return nn_error_set(error, -ENOMEM, "out of memory");
-    }
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0)
-        return nn_error_set(error, -EBADMSG, "external data '%s': %s", location, strerror(errno));
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size < offset + bytes)
-        return nn_error_set(error, -EBADMSG, "external data '%s' is shorter than the tensor needs",
+    fd = nn_file_open_inside(directory, location);
+    if (fd == -EBADMSG)
+        return nn_error_set(error, fd, "external data '%s' is not a file in the model's directory",
                             location);
-    r = read_all(fd, offset, data, bytes);
-    if (r < 0)
-        return nn_error_set(error, r, "external data '%s': %s", location, strerror(-r));
-    return 0;
+    if (fd < 0)
+        return nn_error_set(error, -EBADMSG, "external data '%s': %s", location, strerror(-fd));
+    r = nn_file_read(fd, offset, data, bytes);
+    if (r == -EBADMSG)
+        return nn_error_set(error, r, "external data '%s' is shorter than the tensor needs",
+                            location);
+    return r < 0 ? nn_error_set(error, r, "external data '%s': %s", location, strerror(-r)) : 0;
 }
 
 static int read_header(const Onnx__Tensor *proto, NnTensor *tensor, size_t *ret_bytes,
