@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "exec/exec.h"
+#include "nnef/nnef.h"
 #include "nnp/format.h"
 #include "nnp/nnp.h"
 #include "onnx/import.h"
@@ -176,8 +177,28 @@ static void closep(int *fd)
         close(*fd);
 }
 
-int nn_model_load(NnContext *context, const char *path, const NnModelOptions *options,
-                  NnModel **ret_model, NnError *error)
+/* A directory, or the text in it. */
+static bool is_nnef(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct stat st;
+
+    return strcmp(slash ? slash + 1 : path, "graph.nnef") == 0 ||
+           (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
+}
+
+static int load_nnef(NnContext *context, const char *path, const NnModelOptions *options,
+                     NnModel **ret_model, NnError *error)
+{
+    NnGraph *graph;
+    int r;
+
+    r = nn_nnef_import(path, &graph, error);
+    return r < 0 ? r : make_model(context, path, graph, options, ret_model, error);
+}
+
+static int load_file(NnContext *context, const char *path, const NnModelOptions *options,
+                     NnModel **ret_model, NnError *error)
 {
     _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     _cleanup_free_ char *directory = strdup(path);
@@ -198,7 +219,6 @@ int nn_model_load(NnContext *context, const char *path, const NnModelOptions *op
     bytes = mmap(NULL, st.st_size, PROT_READ, MAP_SHARED, fd, 0);
     if (bytes == MAP_FAILED)
         return nn_error_set(error, -errno, "%s: %s", path, strerror(errno));
-    options = options ? options : &defaults;
     if (nn_nnp_detect(bytes, st.st_size))
         return load_compiled(context, path, bytes, st.st_size, true, options, ret_model, error);
     slash = strrchr(directory, '/');
@@ -208,6 +228,14 @@ int nn_model_load(NnContext *context, const char *path, const NnModelOptions *op
                   error);
     munmap(bytes, st.st_size);
     return r;
+}
+
+int nn_model_load(NnContext *context, const char *path, const NnModelOptions *options,
+                  NnModel **ret_model, NnError *error)
+{
+    options = options ? options : &defaults;
+    return is_nnef(path) ? load_nnef(context, path, options, ret_model, error)
+                         : load_file(context, path, options, ret_model, error);
 }
 
 NnModel *nn_model_free(NnModel *model)

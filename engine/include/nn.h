@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The inference engine of plated: ONNX in, tensors out, on the CPU.
+/* The inference engine of plated: ONNX or NNEF in, tensors out, on the CPU.
  *
  *   NnContext  instruction set, thread pool, log hook; one for a process
  *   NnModel    a network, compiled for fixed input shapes; read-only once loaded
@@ -133,8 +133,9 @@ typedef struct NnModelOptions {
     bool check_weights;     /* of a compiled file: read all weights to check them too */
 } NnModelOptions;
 
-/* Reads an .onnx file and compiles it, or a compiled .nnp file, which is told by its
- * first bytes. The context must outlive the model. `options` may be NULL.
+/* Reads an .onnx file, or a model of NNEF 1.0 by its directory or by the path of its
+ * graph.nnef, and compiles it; or a compiled .nnp file, which is told by its first
+ * bytes. The context must outlive the model. `options` may be NULL.
  *
  * Where the file leaves dimensions open, the options say the shapes that sessions
  * start with: whole shapes of inputs, sizes of named dimensions, or both. A whole
