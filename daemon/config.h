@@ -46,6 +46,16 @@ typedef struct PlatedConfig {
         char *formats;
     } passage;
     struct {
+        char *lists;
+        int tolerance;
+        double confidence;
+        int64_t expiry_us;
+        char *gpio_chip;
+        int gpio_line;
+        bool active_low;
+        int64_t pulse_us, cooldown_us;
+    } access;
+    struct {
         char *host;
         int port;
         int protocol;

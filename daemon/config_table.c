@@ -101,6 +101,26 @@ const PlatedConfigEntry plated_config_table[] = {
          "expressions, * for regions that have none of their own, such as "
          "US-CA:^[0-9][A-Z]{3}[0-9]{3}$ *:^.{5,8}$. Nothing: all."),
 
+    TEXT(access, lists, paths, "",
+         "Files that say who is let through (docs/access.md), separated by spaces. They are read "
+         "again when they change. Nothing: no decisions are made."),
+    NUMBER(access, tolerance, tolerance, integer, 0, 4, "1",
+           "How far a reading may be from a listed plate, in half edits: 0 exactly (but O is 0), "
+           "1 one character that looks alike, 2 two of these or one other."),
+    NUMBER(access, confidence, confidence, real, 0.01, 1, "0.90",
+           "Confidence from which a decision is made before the passage is final."),
+    NUMBER(access, expiry, expiry_us, duration, 1, 60, "10s",
+           "A decision that could not be told for so long is dropped; its message says until when "
+           "it counts."),
+    TEXT(access, gpio_chip, path, "/dev/gpiochip0", "GPIO chip of the line below."),
+    NUMBER(access, gpio_line, gpio_line, integer, -1, 1023, "-1",
+           "Line that gets a pulse for everyone who is let through. -1: none. The service needs "
+           "the right to use it (docs/access.md)."),
+    BOOLEAN(access, active_low, "no", "The line is at rest when it is high."),
+    NUMBER(access, pulse, pulse_us, duration, 0.05, 30, "500ms", "Length of the pulse."),
+    NUMBER(access, cooldown, cooldown_us, duration, 0, 600, "5s",
+           "No other pulse for so long after one."),
+
     TEXT(mqtt, host, word, "localhost", "Name or address of the broker."),
     NUMBER(mqtt, port, port, integer, 0, 65535, "0",
            "Port of the broker. 0 means 1883, or 8883 with TLS."),

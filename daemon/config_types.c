@@ -96,6 +96,23 @@ static void path_expected(const PlatedConfigEntry *entry, char *ret_text, size_t
 
 const PlatedConfigType plated_type_path = {path_parse, string_equal, path_expected, true};
 
+static int paths_parse(const PlatedConfigEntry *entry, const char *value, void *field)
+{
+    for (const char *path = value; *path; path += strcspn(path, " \t")) {
+        path += strspn(path, " \t");
+        if (*path && *path != '/')
+            return -EINVAL;
+    }
+    return store_string(field, value);
+}
+
+static void paths_expected(const PlatedConfigEntry *entry, char *ret_text, size_t n)
+{
+    snprintf(ret_text, n, "absolute paths separated by spaces, or nothing");
+}
+
+const PlatedConfigType plated_type_paths = {paths_parse, string_equal, paths_expected, true};
+
 static int zones_parse(const PlatedConfigEntry *entry, const char *value, void *field)
 {
     int r = lpr_zones_check(value, NULL);

@@ -8,6 +8,7 @@ extern const PlatedConfigType plated_type_word;    /* not empty */
 extern const PlatedConfigType plated_type_segment; /* one level of an MQTT topic */
 extern const PlatedConfigType plated_type_topic;   /* levels of an MQTT topic */
 extern const PlatedConfigType plated_type_path;    /* absolute, or empty */
+extern const PlatedConfigType plated_type_paths;   /* absolute ones, by spaces, or empty */
 extern const PlatedConfigType plated_type_zones;   /* see lpr_zones_check() */
 extern const PlatedConfigType plated_type_formats; /* see lpr_filter_new() */
 extern const PlatedConfigType plated_type_boolean;

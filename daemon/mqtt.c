@@ -9,6 +9,7 @@
 #include <gio/gio.h>
 #include <glib.h>
 #include <mosquitto.h>
+#include <mqtt_protocol.h>
 
 #include "base/util.h"
 
@@ -537,6 +538,23 @@ int plated_mqtt_publish(PlatedMqtt *mqtt, const char *topic, const void *payload
         return -E2BIG;
     return from_mosquitto(
         mosquitto_publish(mqtt->mosq, ret_mid, topic, (int)n, payload, qos, retain));
+}
+
+int plated_mqtt_publish_fleeting(PlatedMqtt *mqtt, const char *topic, const void *payload, size_t n,
+                                 uint32_t expiry_s)
+{
+    mosquitto_property *properties = NULL;
+    int code = MOSQ_ERR_SUCCESS;
+
+    if (!plated_mqtt_is_connected(mqtt))
+        return -ENOTCONN;
+    if (mqtt->v5)
+        code = mosquitto_property_add_int32(&properties, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL,
+                                            expiry_s);
+    if (code == MOSQ_ERR_SUCCESS)
+        code = mosquitto_publish_v5(mqtt->mosq, NULL, topic, (int)n, payload, 0, false, properties);
+    mosquitto_property_free_all(&properties);
+    return from_mosquitto(code);
 }
 
 int plated_mqtt_subscribe(PlatedMqtt *mqtt, const char *topic)

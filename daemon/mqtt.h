@@ -52,6 +52,10 @@ bool plated_mqtt_is_connected(const PlatedMqtt *mqtt);
  * through `published`, also after a lost connection has come back. */
 int plated_mqtt_publish(PlatedMqtt *mqtt, const char *topic, const void *payload, size_t n, int qos,
                         bool retain, int *ret_mid);
+/* At most once, not retained: what comes late must not come at all. With MQTT 5 the
+ * broker drops it too after `expiry_s`. -ENOTCONN, -ENOMEM. */
+NN_MUST_CHECK int plated_mqtt_publish_fleeting(PlatedMqtt *mqtt, const char *topic,
+                                               const void *payload, size_t n, uint32_t expiry_s);
 NN_MUST_CHECK int plated_mqtt_subscribe(PlatedMqtt *mqtt, const char *topic);
 /* Says goodbye, so that there is no will, and does not connect again. */
 void plated_mqtt_disconnect(PlatedMqtt *mqtt);

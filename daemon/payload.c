@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "access.h"
 #include "json.h"
 
 void plated_payload_time(int64_t realtime_us, char ret_text[PLATED_RFC3339_BYTES])
@@ -117,6 +118,51 @@ static const char *direction_name(LprDirection direction)
     return "unknown";
 }
 
+/* "" is null. */
+static void add_text(JsonBuilder *builder, const char *name, const char *text)
+{
+    plated_json_string(builder, name, *text ? text : NULL);
+}
+
+static void add_verdict(JsonBuilder *builder, const PlatedVerdict *verdict)
+{
+    plated_json_string(builder, "decision", plated_decision_name(verdict->decision));
+    plated_json_string(builder, "reason", verdict->reason);
+    add_text(builder, "listed", verdict->plate);
+    add_text(builder, "name", verdict->name);
+}
+
+static void add_access(JsonBuilder *builder, const PlatedVerdict *verdict)
+{
+    json_builder_set_member_name(builder, "access");
+    if (!verdict) {
+        json_builder_add_null_value(builder);
+        return;
+    }
+    json_builder_begin_object(builder);
+    add_verdict(builder, verdict);
+    json_builder_end_object(builder);
+}
+
+char *plated_payload_access(const PlatedAccessEvent *event, const char *camera,
+                            bool clock_synchronised)
+{
+    g_autoptr(JsonBuilder) b = json_builder_new();
+
+    json_builder_begin_object(b);
+    plated_json_int(b, "version", PLATED_PAYLOAD_VERSION);
+    plated_json_string(b, "id", event->id);
+    plated_json_string(b, "camera", camera);
+    add_time(b, "time", event->realtime_us);
+    add_verdict(b, &event->verdict);
+    plated_json_string(b, "plate", event->plate);
+    plated_json_real(b, "confidence", event->confidence, 4);
+    add_time(b, "expires", event->expires_realtime_us);
+    plated_json_bool(b, "clock_synchronised", clock_synchronised);
+    json_builder_end_object(b);
+    return plated_json_build(b);
+}
+
 char *plated_payload_passage(const LprPassage *passage, const PlatedPassageContext *context)
 {
     g_autoptr(JsonBuilder) b = json_builder_new();
@@ -137,7 +183,7 @@ char *plated_payload_passage(const LprPassage *passage, const PlatedPassageConte
     plated_json_string(b, "direction", direction_name(passage->direction));
     plated_json_int(b, "reads", passage->reads);
     plated_json_bool(b, "corrected", passage->final && passage->corrected);
-    plated_json_string(b, "access", NULL);
+    add_access(b, context->access);
     plated_json_string(b, "snapshot", context->snapshot);
     plated_json_real(b, "latency_ms", (passage->decided_us - passage->legible_us) / 1e3, 1);
     plated_json_bool(b, "clock_synchronised", context->clock_synchronised);

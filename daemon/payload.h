@@ -5,6 +5,7 @@
 
 #include <json-glib/json-glib.h>
 
+#include "list.h"
 #include "lpr.h"
 
 #define PLATED_PAYLOAD_VERSION 1
@@ -15,6 +16,7 @@ typedef struct PlatedPassageContext {
     int frame_width_px, frame_height_px; /* of the best frame */
     const char *snapshot;                /* path, or NULL */
     bool clock_synchronised;
+    const PlatedVerdict *access;            /* NULL: none */
     const char *detector, *reader, *region; /* versions of the models, or NULL */
 } PlatedPassageContext;
 
@@ -25,6 +27,10 @@ char *plated_payload_passage(const LprPassage *passage, const PlatedPassageConte
  * its provisional one: power was lost in between. NULL when `provisional` is not
  * such a message. */
 char *plated_payload_finish(const char *provisional);
+
+struct PlatedAccessEvent;
+char *plated_payload_access(const struct PlatedAccessEvent *event, const char *camera,
+                            bool clock_synchronised);
 
 /* What `platectl read` prints for a picture. */
 char *plated_payload_picture(const char *file, int width_px, int height_px, const LprPlate *plates,

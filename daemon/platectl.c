@@ -19,6 +19,8 @@ static void usage(FILE *stream)
           "      reads the plates of pictures; directories with all that is in them\n"
           "  watch [--json] [--config FILE] [--host HOST] [--port PORT]\n"
           "      prints passages as the broker tells of them\n"
+          "  lists check FILE…\n"
+          "      names the wrong lines of access lists and counts the plates\n"
           "  help\n"
           "      writes this\n"
           "  version\n"
@@ -56,6 +58,8 @@ int main(int argc, char **argv)
         return platectl_read(argc - 1, argv + 1, &log);
     if (strcmp(verb, "watch") == 0)
         return platectl_watch(argc - 1, argv + 1, &log);
+    if (strcmp(verb, "lists") == 0)
+        return platectl_lists(argc - 1, argv + 1, &log);
     if (strcmp(verb, "help") == 0 || strcmp(verb, "--help") == 0) {
         usage(stdout);
         return EXIT_SUCCESS;

@@ -9,6 +9,7 @@
 
 int platectl_read(int argc, char **argv, PlatedLog *log);
 int platectl_watch(int argc, char **argv, PlatedLog *log);
+int platectl_lists(int argc, char **argv, PlatedLog *log);
 
 /* Reads `path`; NULL means the installed file, or the defaults where there is
  * none. Says on the log what is wrong. */

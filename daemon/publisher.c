@@ -16,6 +16,7 @@ struct PlatedPublisher {
     int quality, keep;
     bool crop, publish, publish_crop;
     PlatedOutbox *outbox;
+    PlatedAccess *access; /* NULL: none yet */
     PlatedPictureFunc picture;
     void *userdata;
     PlatedLog *log;
@@ -71,6 +72,13 @@ PlatedPublisher *plated_publisher_free(PlatedPublisher *publisher)
     g_mutex_clear(&publisher->lock);
     g_free(publisher);
     return NULL;
+}
+
+void plated_publisher_set_access(PlatedPublisher *publisher, PlatedAccess *access)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&publisher->lock);
+
+    publisher->access = access;
 }
 
 /* ---- pictures ------------------------------------------------------------ */
@@ -135,6 +143,10 @@ void plated_publisher_passage(PlatedPublisher *publisher, const LprPassage *pass
                               const LprRecognizer *recognizer)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&publisher->lock);
+    /* The gate does not wait for pictures. */
+    PlatedVerdict verdict;
+    bool decided =
+        publisher->access && plated_access_decide(publisher->access, passage, &verdict);
     g_autofree char *snapshot = make_pictures(publisher, passage);
     PlatedMoment now = {plated_system_realtime_us(), plated_system_clock_synchronised()};
     PlatedPassageContext context = {
@@ -143,6 +155,7 @@ void plated_publisher_passage(PlatedPublisher *publisher, const LprPassage *pass
         .frame_height_px = passage->frame ? lpr_frame_height(passage->frame) : 0,
         .snapshot = snapshot,
         .clock_synchronised = now.synchronised,
+        .access = decided ? &verdict : NULL,
         .detector = lpr_recognizer_version(recognizer, "detect"),
         .reader = lpr_recognizer_version(recognizer, "read"),
         .region = lpr_recognizer_version(recognizer, "region"),

@@ -3,6 +3,7 @@
 
 /* From a passage to a message in the outbox and to pictures. */
 
+#include "access.h"
 #include "config.h"
 #include "lpr.h"
 #include "outbox.h"
@@ -22,6 +23,9 @@ PlatedPublisher *plated_publisher_free(PlatedPublisher *publisher);
 
 /* Any thread. */
 void plated_publisher_configure(PlatedPublisher *publisher, const PlatedConfig *config);
+
+/* Any thread. Who decides from now on; the one before is no longer used on return. */
+void plated_publisher_set_access(PlatedPublisher *publisher, PlatedAccess *access);
 
 /* Any thread. On disk when it returns. */
 void plated_publisher_passage(PlatedPublisher *publisher, const LprPassage *passage,

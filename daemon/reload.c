@@ -17,6 +17,7 @@ struct PlatedReload {
     PlatedMqtt *mqtt; /* NULL: the old one stays, as with the next two */
     char *password;
     PlatedCamera *camera;
+    PlatedAccess *access;
     PlatedRecognition *recognition;
     int r; /* of the recognition */
     NnError error;
@@ -26,6 +27,7 @@ static PlatedReload *reload_free(PlatedReload *reload)
 {
     plated_mqtt_free(reload->mqtt);
     plated_camera_free(reload->camera);
+    plated_access_free(reload->access);
     plated_recognition_free(reload->recognition);
     plated_config_free(reload->config);
     free(reload->password);
@@ -103,6 +105,8 @@ static void commit(PlatedReload *reload)
     plated_service_outbox_limits(service->config, &limits);
     plated_outbox_set_limits(service->outbox, &limits);
     plated_publisher_configure(service->publisher, service->config);
+    if (reload->access)
+        plated_service_take_access(service, NN_TAKE(reload->access));
     if (reload->recognition) {
         plated_service_note_models(service, reload->recognition);
         plated_worker_set_recognition(service->worker, NN_TAKE(reload->recognition));
@@ -167,7 +171,8 @@ static int make_new(PlatedReload *reload)
         r = plated_service_new_mqtt(service, new, &reload->mqtt, &reload->error);
     if (r == 0 && !plated_config_equal(old, new, "camera", "name"))
         r = plated_service_new_camera(service, new, &reload->camera, &reload->error);
-    return r;
+    /* Always: the lists are read again, whatever happened to their files. */
+    return r < 0 ? r : plated_service_new_access(service, new, &reload->access, &reload->error);
 }
 
 void plated_reload_begin(PlatedService *service)

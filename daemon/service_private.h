@@ -5,6 +5,7 @@
 
 #include <glib.h>
 
+#include "access.h"
 #include "camera.h"
 #include "config.h"
 #include "delivery.h"
@@ -27,6 +28,7 @@ typedef struct PlatedService {
 
     PlatedOutbox *outbox;
     PlatedPublisher *publisher;
+    PlatedAccess *access;
     PlatedDelivery *delivery;
     PlatedWorker *worker;
     PlatedCamera *camera;
@@ -57,6 +59,10 @@ NN_MUST_CHECK int plated_service_new_mqtt(PlatedService *service, const PlatedCo
                                           PlatedMqtt **ret_mqtt, NnError *error);
 NN_MUST_CHECK int plated_service_new_camera(PlatedService *service, const PlatedConfig *config,
                                             PlatedCamera **ret_camera, NnError *error);
+NN_MUST_CHECK int plated_service_new_access(PlatedService *service, const PlatedConfig *config,
+                                            PlatedAccess **ret_access, NnError *error);
+/* Puts it in the place of the one before. */
+void plated_service_take_access(PlatedService *service, PlatedAccess *access);
 /* Publishes "offline", says goodbye and frees the connection. */
 void plated_service_leave_broker(PlatedService *service);
 /* Opens `service->camera`. */

@@ -139,6 +139,10 @@ typedef struct LprCandidate {
     float confidence;
 } LprCandidate;
 
+/* Edit distance in half edits: characters that look alike (0 and D, 1 and I, 8
+ * and B, …) are half an edit apart. */
+int lpr_plate_distance(const char *a, const char *b);
+
 typedef struct LprRegion {
     char code[8];               /* "US-CA"; "" when not known */
     char name[32];              /* "California" */

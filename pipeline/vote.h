@@ -46,9 +46,5 @@ void lpr_vote_merge(LprVote *vote, const LprVote *other);
  * between look-alikes: see format.h. */
 void lpr_vote_decide(const LprVote *vote, float region, LprPlate *plate);
 
-/* Edit distance in half edits: characters that look alike (0 and D, 1 and I, 8
- * and B, …) are half an edit apart. */
-int lpr_plate_distance(const char *a, const char *b);
-
 /* 1: equal; 0: nothing in common. */
 float lpr_plate_similarity(const char *a, const char *b);

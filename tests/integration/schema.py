@@ -58,7 +58,8 @@ def errors(value, schema, at='$'):
 
 def kind(value):
     """Which of the messages an object is."""
-    return 'passage' if 'id' in value else 'picture' if 'plates' in value else 'state'
+    return ('access' if 'decision' in value else 'passage' if 'id' in value else
+            'picture' if 'plates' in value else 'state')
 
 
 def check(value, name=None):

@@ -24,12 +24,12 @@ def members(section):
 
 class Messages(unittest.TestCase):
     def test_examples(self):
-        self.assertEqual({schema.kind(e) for e in EXAMPLES}, {'passage', 'state', 'picture'})
+        self.assertEqual({schema.kind(e) for e in EXAMPLES}, {'passage', 'access', 'state', 'picture'})
         for example in EXAMPLES:
             self.assertEqual(schema.check(example), [])
 
     def test_every_member_is_described(self):
-        for section, name in (('Passages', 'passage'), ('State', 'state')):
+        for section, name in (('Passages', 'passage'), ('Access', 'access'), ('State', 'state')):
             self.assertEqual(members(section), set(schema.SCHEMA['$defs'][name]['properties']))
 
     def test_wrong_messages_are_noticed(self):
