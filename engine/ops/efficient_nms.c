@@ -225,6 +225,11 @@ static int efficient_nms_run(const NnCall *call)
     return 0;
 }
 
+static uint64_t efficient_nms_work(const NnCall *call)
+{
+    return (uint64_t)call->in[1]->dims[0] * CANDIDATES_MAX * (uint64_t)most_kept(call->params);
+}
+
 /* Exporters write it into a domain of its own or into that of the standard. */
 #define EFFICIENT_NMS_OP(symbol, name_of_domain)        \
     const NnOp nn_op_##symbol = {                       \
@@ -239,6 +244,7 @@ static int efficient_nms_run(const NnCall *call)
         .infer = efficient_nms_infer,                   \
         .scratch = efficient_nms_scratch,               \
         .run = efficient_nms_run,                       \
+        .work = efficient_nms_work,                     \
     };
 
 EFFICIENT_NMS_OP(efficient_nms, "TRT")

@@ -255,6 +255,12 @@ static int grid_sample_run(const NnCall *call)
     return 0;
 }
 
+static uint64_t grid_sample_work(const NnCall *call)
+{
+    const NnTensor *y = call->out[0];
+    return SAMPLE_MAX * (uint64_t)(nn_tensor_elements(y) + nn_tensor_elements(call->in[1]));
+}
+
 const NnOp nn_op_grid_sample = {
     .type = "GridSample",
     .domain = "",
@@ -266,4 +272,5 @@ const NnOp nn_op_grid_sample = {
     .prepare = grid_sample_prepare,
     .infer = grid_sample_infer,
     .run = grid_sample_run,
+    .work = grid_sample_work,
 };

@@ -285,6 +285,16 @@ static int roi_align_run(const NnCall *call)
     return 0;
 }
 
+static uint64_t roi_align_work(const NnCall *call)
+{
+    const RoiAlignParams *p = call->params;
+    const NnTensor *x = call->in[0];
+    /* Adaptive points lie half a pixel apart at least. */
+    uint64_t points = p->sampling ? (uint64_t)(p->sampling * p->sampling)
+                                  : (uint64_t)(4 * (x->dims[2] + 3) * (x->dims[3] + 3));
+    return points * (uint64_t)nn_tensor_elements(call->out[0]);
+}
+
 const NnOp nn_op_roi_align = {
     .type = "RoiAlign",
     .domain = "",
@@ -296,4 +306,5 @@ const NnOp nn_op_roi_align = {
     .prepare = roi_align_prepare,
     .infer = roi_align_infer,
     .run = roi_align_run,
+    .work = roi_align_work,
 };
