@@ -66,6 +66,10 @@ typedef struct PlatedConfig {
         int64_t state_interval_us;
     } mqtt;
     struct {
+        bool discovery;
+        char *prefix;
+    } homeassistant;
+    struct {
         char *file;
         int max_rows;
         int64_t max_age_us;

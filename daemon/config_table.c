@@ -144,6 +144,10 @@ const PlatedConfigEntry plated_config_table[] = {
     NUMBER(mqtt, state_interval, state_interval_us, duration, 1, 86400, "30s",
            "How often the state is published; changes of the camera are told at once."),
 
+    BOOLEAN(homeassistant, discovery, "yes",
+            "Tell Home Assistant of the camera and its entities, by retained messages."),
+    TEXT(homeassistant, prefix, topic, "homeassistant", "First level or levels of these messages."),
+
     TEXT(outbox, file, path, "/var/lib/plated/outbox.db",
          "Passages stay in this database until the broker has acknowledged them. Nothing keeps "
          "them in memory, where a restart loses them."),

@@ -88,12 +88,22 @@ static void configure_tracker(PlatedReload *reload)
     lpr_filter_unref(options.filter);
 }
 
+/* Under another name they would stay in Home Assistant for ever. */
+static bool entities_move(const PlatedConfig *a, const PlatedConfig *b)
+{
+    return strcmp(a->camera.name, b->camera.name) != 0 ||
+           strcmp(a->mqtt.prefix, b->mqtt.prefix) != 0 ||
+           strcmp(a->homeassistant.prefix, b->homeassistant.prefix) != 0;
+}
+
 static void commit(PlatedReload *reload)
 {
     PlatedService *service = reload->service;
     PlatedOutboxLimits limits;
     PlatedConfig *old = service->config;
 
+    if (entities_move(old, reload->config))
+        plated_service_publish_discovery(service, true);
     if (reload->mqtt)
         plated_service_leave_broker(service);
     if (strcmp(old->outbox.file, reload->config->outbox.file) != 0)
@@ -119,6 +129,7 @@ static void commit(PlatedReload *reload)
     if (reload->camera)
         replace_camera(service, NN_TAKE(reload->camera));
     plated_service_arm_state_timer(service);
+    plated_service_publish_discovery(service, false);
     plated_service_publish_state(service);
     plated_config_free(old);
     plated_log(service->log, PLATED_LOG_INFO, "%s was applied", service->path);

@@ -12,6 +12,7 @@
 
 #include "base/util.h"
 #include "broker.h"
+#include "discovery.h"
 #include "notify.h"
 #include "payload.h"
 #include "service_private.h"
@@ -202,11 +203,25 @@ static void publish_availability(PlatedService *service, const char *payload, in
     plated_mqtt_publish(service->mqtt, topic, payload, strlen(payload), 1, true, ret_mid);
 }
 
+static void publish_retained(void *userdata, const char *topic, const char *payload)
+{
+    PlatedService *service = userdata;
+
+    plated_mqtt_publish(service->mqtt, topic, payload, strlen(payload), 1, true, NULL);
+}
+
+void plated_service_publish_discovery(PlatedService *service, bool away)
+{
+    if (plated_mqtt_is_connected(service->mqtt))
+        plated_discovery_each(service->config, away, publish_retained, service);
+}
+
 static void on_connected(void *userdata)
 {
     PlatedService *service = userdata;
 
     plated_log(service->log, PLATED_LOG_INFO, "connected to broker %s", service->config->mqtt.host);
+    plated_service_publish_discovery(service, false);
     publish_availability(service, "online", NULL);
     plated_service_publish_state(service);
     plated_delivery_pump(service->delivery);

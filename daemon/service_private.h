@@ -68,6 +68,8 @@ void plated_service_leave_broker(PlatedService *service);
 /* Opens `service->camera`. */
 void plated_service_start_camera(PlatedService *service);
 void plated_service_note_models(PlatedService *service, const PlatedRecognition *recognition);
+/* What Home Assistant is to know, or with `away` to forget. */
+void plated_service_publish_discovery(PlatedService *service, bool away);
 void plated_service_publish_state(PlatedService *service);
 void plated_service_arm_state_timer(PlatedService *service);
 
