@@ -13,15 +13,27 @@ void nn_file_closep(int *fd)
         close(*fd);
 }
 
-/* One step down. The name is that of an entry of the directory, or refused. */
+/* Is each component the name of an entry? Whether it is there does not matter. */
+static bool stays_inside(const char *path)
+{
+    for (;;) {
+        size_t n = strcspn(path, "/");
+
+        if (n == 0 || n > NAME_MAX || (n == 1 && path[0] == '.') ||
+            (n == 2 && path[0] == '.' && path[1] == '.'))
+            return false;
+        if (!path[n])
+            return true;
+        path += n + 1;
+    }
+}
+
+/* One step down. */
 static int open_component(int directory, const char *path, size_t n, bool last)
 {
     char name[NAME_MAX + 1];
     int fd;
 
-    if (n == 0 || n > NAME_MAX || (n == 1 && path[0] == '.') ||
-        (n == 2 && path[0] == '.' && path[1] == '.'))
-        return -EBADMSG;
     memcpy(name, path, n);
     name[n] = '\0';
     fd = openat(directory, name,
@@ -37,6 +49,8 @@ int nn_file_open_inside(const char *directory, const char *path)
 
     if (at < 0)
         return -errno;
+    if (!stays_inside(path))
+        return -EBADMSG;
     for (;;) {
         size_t n = strcspn(path, "/");
         bool last = path[n] == '\0';

@@ -642,11 +642,41 @@ static int eval_assignment(NnefEval *eval, NnefScope *scope, const NnefAssignmen
     return r;
 }
 
+static bool is_target(const NnefExpr *target, const char *name)
+{
+    bool found = target->kind == NNEF_EXPR_IDENTIFIER && strcmp(target->s, name) == 0;
+
+    for (size_t i = 0; i < target->n && !found; i++)
+        found = is_target(target->items[i], name);
+    return found;
+}
+
+/* Each input and output is assigned somewhere, before anything is read. */
+static int check_ends(NnefEval *eval, const char *kind, const NnefParameter *ends, size_t n)
+{
+    const NnefFragment *graph = &eval->document->graph;
+
+    for (size_t i = 0; i < n; i++) {
+        bool found = false;
+
+        for (size_t j = 0; j < graph->n_assignments && !found; j++)
+            found = is_target(graph->assignments[j].left, ends[i].name);
+        if (!found)
+            return nn_error_set(eval->error, -EBADMSG,
+                                "%d:%d: %s '%s' of the graph is not assigned", graph->line,
+                                graph->column, kind, ends[i].name);
+    }
+    return 0;
+}
+
 int nn_nnef_eval_graph(NnefEval *eval, NnefScope *scope)
 {
     const NnefFragment *graph = &eval->document->graph;
-    int r = 0;
+    int r;
 
+    r = check_ends(eval, "input", graph->parameters, graph->n_parameters);
+    if (r >= 0)
+        r = check_ends(eval, "output", graph->results, graph->n_results);
     for (size_t i = 0; i < graph->n_assignments && r >= 0; i++)
         r = eval_assignment(eval, scope, &graph->assignments[i]);
     return r;

@@ -15,17 +15,11 @@
 #define GRAPH_FILE "graph.nnef"
 #define QUANT_FILE "graph.quant"
 
-static int add_input(NnefEval *eval, const NnefScope *scope, const char *name)
+static void add_input(NnefEval *eval, const char *name)
 {
-    NnGraph *graph = eval->build.graph;
-    const NnefFragment *declared = &eval->document->graph;
     const NnefValue *value = nn_nnef_map_get(&eval->inputs, name);
 
-    if (!value || !nn_nnef_map_get(&scope->values, name))
-        return nn_error_set(eval->error, -EBADMSG, "%d:%d: input '%s' of the graph is not assigned",
-                            declared->line, declared->column, name);
-    graph->inputs[graph->n_inputs++] = value->id;
-    return 0;
+    eval->build.graph->inputs[eval->build.graph->n_inputs++] = value->id;
 }
 
 /* An output needs a tensor of its own, which has its name. */
@@ -38,10 +32,9 @@ static int add_output(NnefEval *eval, const NnefScope *scope, const char *name)
     NnValueId id;
     char *copy;
 
-    if (!value || value->kind != NNEF_VALUE_TENSOR)
-        return nn_error_set(eval->error, -EBADMSG, "%d:%d: output '%s' of the graph %s",
-                            declared->line, declared->column, name,
-                            value ? "is no tensor" : "is not assigned");
+    if (value->kind != NNEF_VALUE_TENSOR)
+        return nn_error_set(eval->error, -EBADMSG, "%d:%d: output '%s' of the graph is no tensor",
+                            declared->line, declared->column, name);
     id = value->id;
     if (!true_name)
         true_name = name;
@@ -72,8 +65,8 @@ static int add_ends(NnefEval *eval, const NnefScope *scope)
     graph->name = strdup(declared->name);
     if (!graph->inputs || !graph->outputs || !graph->name)
         return nn_error_set(eval->error, -ENOMEM, "out of memory");
-    for (size_t i = 0; i < declared->n_parameters && r >= 0; i++)
-        r = add_input(eval, scope, declared->parameters[i].name);
+    for (size_t i = 0; i < declared->n_parameters; i++)
+        add_input(eval, declared->parameters[i].name);
     for (size_t i = 0; i < declared->n_results && r >= 0; i++)
         r = add_output(eval, scope, declared->results[i].name);
     return r;

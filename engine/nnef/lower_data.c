@@ -162,13 +162,14 @@ static int check_shape(NnefCall *call, const NnTensor *tensor, const NnTensor *e
 }
 
 /* The file LABEL.dat below the model's directory. */
-static int read_file(NnefCall *call, const char *label, NnTensor *ret)
+static int read_file(NnefCall *call, const char *label, const NnTensor *expected, NnTensor *ret)
 {
     NnefEval *eval = call->eval;
     NnError *error = call->build->error;
     _cleanup_free_ char *path = NULL;
     _cleanup_(nn_file_closep) int fd = -1;
     _cleanup_(nn_file_unmap) NnFileMap map = { 0 };
+    char text[128];
     int r;
 
     if (!eval->directory)
@@ -181,7 +182,8 @@ static int read_file(NnefCall *call, const char *label, NnTensor *ret)
     if (fd == -EBADMSG)
         return nn_error_set(error, fd, "'%s' is not a file in the model's directory", path);
     if (fd < 0)
-        return nn_error_set(error, -EBADMSG, "'%s': %s", path, strerror(-fd));
+        return nn_error_set(error, -EBADMSG, "'%s' of shape %s: %s", path,
+                            nn_tensor_shape_string(expected, text, sizeof(text)), strerror(-fd));
     r = nn_file_map(fd, NN_LIMIT_TENSOR_BYTES + NN_NNEF_HEADER_BYTES + 4, &map);
     if (r >= 0 && nn_add_size(eval->variable_bytes, map.n, &eval->variable_bytes) >= 0 &&
         eval->variable_bytes > NN_LIMIT_FILE_BYTES)
@@ -222,7 +224,7 @@ int nn_nnef_lower_variable(NnefCall *call)
         return 0;
     if (known)
         return known_label(call, known, &expected);
-    r = read_file(call, label, &tensor);
+    r = read_file(call, label, &expected, &tensor);
     if (r >= 0)
         r = check_shape(call, &tensor, &expected);
     if (r >= 0)

@@ -82,7 +82,9 @@ int main(void)
     refused(directory, "./near", -EBADMSG);
     refused(directory, "/etc/passwd", -EBADMSG);
     refused(directory, "sub//inner", -EBADMSG);
-    refused(directory, "near/", -ENOTDIR);
+    refused(directory, "none/../near", -EBADMSG);
+    refused(directory, "near/", -EBADMSG);
+    refused(directory, "near/x", -ENOTDIR);
     refused(directory, "link", -ELOOP);
     refused(directory, "up/secret", -ENOTDIR);
     refused(directory, "none", -ENOENT);
