@@ -14,7 +14,6 @@
 #include "nn.h"
 
 #define _cleanup_(f) __attribute__((cleanup(f)))
-#define NN_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 #define NN_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define NN_MIN(a, b) ((a) < (b) ? (a) : (b))
@@ -49,9 +48,6 @@ static inline void nn_freep(void *p)
     free(*(void **)p);
 }
 #define _cleanup_free_ _cleanup_(nn_freep)
-
-/* Writes a sentence and returns `code`, so that callers can return it. */
-int nn_error_set(NnError *error, int code, const char *format, ...) NN_PRINTF(3, 4);
 
 /* Puts "prefix: " before the sentence that is already there; returns `code`. */
 int nn_error_prefix(NnError *error, int code, const char *format, ...) NN_PRINTF(3, 4);

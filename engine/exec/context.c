@@ -69,8 +69,17 @@ NnContext *nn_context_free(NnContext *context)
     if (!context)
         return NULL;
     nn_pool_free(context->pool);
+    nn_registry_clear(&context->registry);
     free(context);
     return NULL;
+}
+
+int nn_op_register(NnContext *context, const NnCustomOp *op, NnError *error)
+{
+    if (atomic_load(&context->sealed))
+        return nn_error_set(error, -EBUSY,
+                            "operators are registered before the first model is loaded");
+    return nn_registry_add(&context->registry, op, error);
 }
 
 int nn_context_threads(const NnContext *context)

@@ -4,15 +4,19 @@
 /* What context, model and session know of each other. */
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/pool.h"
 #include "graph/infer.h"
 #include "kernels/kernels.h"
+#include "ops/custom.h"
 
 struct NnContext {
     NnIsa isa;
     NnKernels kernels;
     NnPool *pool;
+    NnRegistry registry;
+    atomic_bool sealed; /* a model was loaded: the registry stays as it is */
     NnLogFunc log;
     void *log_userdata;
 };

@@ -25,6 +25,7 @@ static int model_new(NnContext *context, const char *name, NnModel **ret_model)
         return -ENOMEM;
     pthread_mutex_init(&model->lock, NULL);
     model->context = context;
+    atomic_store(&context->sealed, true);
     model->name = strdup(name);
     if (!model->name)
         return -ENOMEM;
@@ -74,6 +75,7 @@ static int compile(NnModel *model, NnGraph *graph, const NnModelOptions *options
     int r;
 
     model->source = graph;
+    graph->registry = &model->context->registry;
     model->verify = options->verify;
     model->keep_graph = options->keep_graph;
     model->declared = calloc(NN_MAX(graph->n_inputs, 1), sizeof(model->declared[0]));

@@ -90,3 +90,48 @@ int nn_node_graph(const NnNode *node, const char *name, const NnGraph **ret, NnE
     *ret = a->graph;
     return 0;
 }
+
+int nn_node_floats(const NnNode *node, const char *name, float *ret, size_t max, size_t *ret_n,
+                   NnError *error)
+{
+    const NnAttribute *a;
+    int r;
+
+    r = find_typed(node, name, NN_ATTRIBUTE_FLOATS, "a list of numbers", &a, error);
+    if (r < 0)
+        return r;
+    if (a && a->n > max)
+        return nn_error_set(error, -E2BIG, "attribute '%s' has %zu values, at most %zu are possible",
+                            name, a->n, max);
+    if (a && a->n)
+        memcpy(ret, a->floats, a->n * sizeof(ret[0]));
+    *ret_n = a ? a->n : 0;
+    return 0;
+}
+
+int nn_node_tensor(const NnNode *node, const char *name, const NnTensor **ret, NnError *error)
+{
+    const NnAttribute *a;
+    int r;
+
+    r = find_typed(node, name, NN_ATTRIBUTE_TENSOR, "a tensor", &a, error);
+    if (r < 0)
+        return r;
+    *ret = a ? &a->tensor : NULL;
+    return 0;
+}
+
+bool nn_node_has(const NnNode *node, const char *name)
+{
+    return nn_node_attribute(node, name) != NULL;
+}
+
+const char *nn_node_name(const NnNode *node)
+{
+    return node->name;
+}
+
+int nn_node_opset(const NnNode *node)
+{
+    return node->opset;
+}

@@ -60,6 +60,7 @@ static int clone_node(NnGraph *clone, const NnNode *node)
 static int clone_words(NnGraph *clone, const NnGraph *graph)
 {
     clone->opset = graph->opset;
+    clone->registry = graph->registry;
     clone->producer = graph->producer ? strdup(graph->producer) : NULL;
     clone->metadata = calloc(NN_MAX(graph->n_metadata, 1), sizeof(clone->metadata[0]));
     if (!clone->metadata || (graph->producer && !clone->producer))

@@ -8,6 +8,7 @@
 
 typedef struct NnOp NnOp;
 typedef struct NnGraph NnGraph;
+typedef struct NnRegistry NnRegistry;
 
 /* Index into NnGraph.values; an absent optional input or output is NN_NO_VALUE. */
 typedef int32_t NnValueId;
@@ -86,6 +87,7 @@ struct NnGraph {
     char *name;
     char *producer;     /* the program that wrote the file, or NULL */
     int opset;          /* of the standard's operators; 0: the file has none */
+    const NnRegistry *registry; /* the application's operators, or NULL; borrowed */
     NnValue *values;
     size_t n_values, values_capacity;
     NnNode *nodes;
@@ -163,17 +165,6 @@ void nn_node_clear(NnNode *node);
 /* NULL when the node has none of that name. */
 const NnAttribute *nn_node_attribute(const NnNode *node, const char *name);
 
-/* The attribute, or the default when absent; -EBADMSG when of another type. */
-NN_MUST_CHECK int nn_node_int(const NnNode *node, const char *name, int64_t fallback, int64_t *ret,
-                              NnError *error);
-NN_MUST_CHECK int nn_node_float(const NnNode *node, const char *name, float fallback, float *ret,
-                                NnError *error);
-NN_MUST_CHECK int nn_node_string(const NnNode *node, const char *name, const char *fallback,
-                                 const char **ret, NnError *error);
-/* `ret_n` is 0 and `ret` untouched when absent. -E2BIG: more than `max`. */
-NN_MUST_CHECK int nn_node_ints(const NnNode *node, const char *name, int64_t *ret, size_t max,
-                               size_t *ret_n, NnError *error);
-
 /* A body; -EBADMSG when there is none of that name. */
 NN_MUST_CHECK int nn_node_graph(const NnNode *node, const char *name, const NnGraph **ret,
                                 NnError *error);
@@ -185,10 +176,4 @@ NnDtype nn_dtype_from_onnx(int64_t number);
 /* "float8e4m3fn", "string": what such a number stands for; "unknown" for any other. */
 const char *nn_onnx_type_name(int64_t number);
 
-/* Bytes of a tensor; -EBADMSG for a negative dim, -E2BIG over the limit. */
-NN_MUST_CHECK int nn_tensor_bytes(const NnTensor *tensor, size_t *ret_bytes);
-
 bool nn_tensor_same_shape(const NnTensor *a, const NnTensor *b);
-
-/* "1×3×640×640", "scalar", for messages. Returns `buffer`. */
-const char *nn_tensor_shape_string(const NnTensor *tensor, char *buffer, size_t n);

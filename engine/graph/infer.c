@@ -356,7 +356,7 @@ int nn_infer_append(NnInfer *infer, NnNode *node)
     int r = 0;
 
     if (!node->op)
-        r = nn_node_resolve(node, infer->error);
+        r = nn_node_resolve(infer->graph, node, infer->error);
     if (r >= 0 && !(node->op->flags & NN_OP_BODY))
         return append_plain(infer, node);
     if (r >= 0)

@@ -10,7 +10,7 @@ NN_MUST_CHECK int nn_graph_resolve(NnGraph *graph, NnError *error);
 
 /* The same for one node. -EBADMSG, -ENOTSUP, -ENOMEM; names the operator but not
  * the node. */
-NN_MUST_CHECK int nn_node_resolve(NnNode *node, NnError *error);
+NN_MUST_CHECK int nn_node_resolve(const NnGraph *graph, NnNode *node, NnError *error);
 
 /* Gives every value its type and shape, and evaluates what depends on constants
  * alone. Nodes with bodies are replaced by these, float16 arithmetic by float32

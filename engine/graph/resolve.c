@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "graph/infer.h"
+#include "ops/custom.h"
 
 static bool has_output(const NnNode *node)
 {
@@ -9,13 +10,16 @@ static bool has_output(const NnNode *node)
     return false;
 }
 
-int nn_node_resolve(NnNode *node, NnError *error)
+int nn_node_resolve(const NnGraph *graph, NnNode *node, NnError *error)
 {
     const NnOp *op = nn_op_find(node->domain, node->op_type);
 
+    if (!op && graph->registry)
+        op = nn_registry_find(graph->registry, node->domain, node->op_type);
     if (!op)
-        return nn_error_set(error, -ENOTSUP, "operator %s%s%s is not known", node->domain,
-                            *node->domain ? "." : "", node->op_type);
+        return nn_error_set(error, -ENOTSUP,
+                            "operator %s%s%s is not known; nn_op_register() can supply it",
+                            node->domain, *node->domain ? "." : "", node->op_type);
     if (node->opset < op->since)
         return nn_error_set(error, -ENOTSUP, "supported from opset %d on", op->since);
     if (node->n_inputs < op->min_inputs || node->n_inputs > op->max_inputs)
@@ -69,7 +73,7 @@ int nn_graph_resolve(NnGraph *graph, NnError *error)
     for (size_t i = 0; i < graph->n_nodes; i++) {
         if (graph->nodes[i].op)
             continue;
-        r = nn_node_resolve(&graph->nodes[i], error);
+        r = nn_node_resolve(graph, &graph->nodes[i], error);
         if (r < 0)
             return nn_node_error(&graph->nodes[i], r, error);
     }

@@ -27,6 +27,7 @@ extern "C" {
 
 #define NN_MUST_CHECK __attribute__((warn_unused_result))
 #define NN_PUBLIC __attribute__((visibility("default")))
+#define NN_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* A tensor has at most this many dimensions. */
 #define NN_RANK_MAX 8
@@ -35,10 +36,14 @@ typedef struct NnContext NnContext;
 typedef struct NnModel NnModel;
 typedef struct NnSession NnSession;
 
-/* One sentence that says what went wrong and where. */
+/* One sentence that says what went wrong and where. Written on failure only. */
 typedef struct NnError {
     char message[512];
 } NnError;
+
+/* Writes a sentence, cut where it is too long, and returns `code`, so that a
+ * function that fails can return the call. `error` may be NULL. */
+NN_PUBLIC int nn_error_set(NnError *error, int code, const char *format, ...) NN_PRINTF(3, 4);
 
 /* Element types, with the sizes and meanings of ONNX. */
 typedef enum NnDtype {
@@ -77,6 +82,14 @@ typedef struct NnTensor {
 /* Number of elements: the product of dims, 1 for a scalar. The dims must have
  * been checked (no -1, product within int64). */
 NN_PUBLIC int64_t nn_tensor_elements(const NnTensor *tensor);
+
+/* Number of bytes of the elements. Checks what it reads: -EBADMSG for an undefined
+ * dtype, a bad rank or a negative dim, -E2BIG for more than the engine takes. */
+NN_PUBLIC NN_MUST_CHECK int nn_tensor_bytes(const NnTensor *tensor, size_t *ret_bytes);
+
+/* "1×3×640×640", "scalar", with ? for -1, into the caller's buffer of `n` bytes,
+ * cut where it is too long. Returns `buffer`. */
+NN_PUBLIC const char *nn_tensor_shape_string(const NnTensor *tensor, char *buffer, size_t n);
 
 typedef enum NnLogLevel {
     NN_LOG_ERROR,
@@ -233,6 +246,151 @@ NN_PUBLIC NN_MUST_CHECK int nn_session_run(NnSession *session, NnError *error);
 
 /* An output of the last run, with its true dims. Lives until the next run. */
 NN_PUBLIC const NnTensor *nn_session_output(const NnSession *session, size_t index);
+
+/* Custom operators
+ *
+ * An application gives the engine operators that it lacks: what their attributes
+ * mean, what shape they give, and how they compute. They are folded over constants,
+ * planned into the arena and run on the engine's threads as the engine's own are.
+ * docs/adding-an-op.md walks through one. */
+
+/* A node of the network, which prepare reads. Lives as long as its params. */
+typedef struct NnNode NnNode;
+
+/* The node's name in the file, for messages; never NULL, perhaps empty. */
+NN_PUBLIC const char *nn_node_name(const NnNode *node);
+
+/* The version of the operator's domain that the file uses; 1 where it states none. */
+NN_PUBLIC int nn_node_opset(const NnNode *node);
+
+/* Attributes of a node. Each gives the attribute, or `fallback` where the node has
+ * none of that name; -EBADMSG with a sentence where it is of another type. Strings
+ * and tensors belong to the node. */
+NN_PUBLIC bool nn_node_has(const NnNode *node, const char *name);
+NN_PUBLIC NN_MUST_CHECK int nn_node_int(const NnNode *node, const char *name, int64_t fallback,
+                                        int64_t *ret, NnError *error);
+NN_PUBLIC NN_MUST_CHECK int nn_node_float(const NnNode *node, const char *name, float fallback,
+                                          float *ret, NnError *error);
+NN_PUBLIC NN_MUST_CHECK int nn_node_string(const NnNode *node, const char *name,
+                                           const char *fallback, const char **ret, NnError *error);
+
+/* Lists are copied: `ret_n` elements into `ret`, 0 where there is no such attribute.
+ * -E2BIG: there are more than `max`. */
+NN_PUBLIC NN_MUST_CHECK int nn_node_ints(const NnNode *node, const char *name, int64_t *ret,
+                                         size_t max, size_t *ret_n, NnError *error);
+NN_PUBLIC NN_MUST_CHECK int nn_node_floats(const NnNode *node, const char *name, float *ret,
+                                           size_t max, size_t *ret_n, NnError *error);
+
+/* NULL where there is no such attribute. */
+NN_PUBLIC NN_MUST_CHECK int nn_node_tensor(const NnNode *node, const char *name,
+                                           const NnTensor **ret, NnError *error);
+
+/* What an operator can apply to its result in place of a node behind it. */
+typedef enum NnActivationKind {
+    NN_ACTIVATION_NONE,
+    NN_ACTIVATION_RELU,
+    NN_ACTIVATION_LEAKY_RELU,   /* x < 0 ? alpha · x : x */
+    NN_ACTIVATION_SILU,         /* x · sigmoid(x) */
+    NN_ACTIVATION_SIGMOID,
+    NN_ACTIVATION_HARD_SWISH,   /* x · min(max(x / 6 + 1/2, 0), 1) */
+    NN_ACTIVATION_CLIP,         /* min(max(x, low), high) */
+    _NN_ACTIVATION_MAX,
+} NnActivationKind;
+
+typedef struct NnActivation {
+    NnActivationKind kind;
+    float alpha;
+    float low, high;
+} NnActivation;
+
+/* What the functions of a custom operator are called with. All of it belongs to
+ * the engine and ends with the call. */
+typedef struct NnOpCall {
+    void *userdata;                 /* of the description */
+    const void *params;             /* what prepare filled */
+    const NnTensor *const *inputs;  /* NULL for an optional input that is absent; data is set
+                                       where the value is known, and always in run */
+    size_t n_inputs;
+    NnTensor *const *outputs;       /* NULL for an output that nobody reads */
+    size_t n_outputs;
+    void *scratch;                  /* 64-byte aligned; in run only */
+    NnActivation activation;        /* of output 0, to be applied by run; kind NONE when there
+                                       is nothing to do */
+    NnError *error;                 /* for nn_error_set() */
+    const void *engine;             /* for the nn_op_ functions */
+} NnOpCall;
+
+typedef enum NnCustomOpFlags {
+    NN_CUSTOM_OP_ACTIVATION = 1 << 0,   /* run applies call->activation to output 0, float32:
+                                           an activation behind it is then given to it */
+    NN_CUSTOM_OP_IN_PLACE = 1 << 1,     /* output 0 may lie in the memory of input 0 where that
+                                           is read nowhere else and has the same shape */
+    NN_CUSTOM_OP_NO_FOLD = 1 << 2,      /* never computed at load, though all inputs are constant:
+                                           for what gives other results at other times */
+    NN_CUSTOM_OP_DYNAMIC = 1 << 3,      /* infer gives the largest shape, run sets the true dims */
+} NnCustomOpFlags;
+
+/* Description of an operator. Zero-initialise, then set what is needed. Functions
+ * are called from the thread that loads, binds or runs, for several sessions at the
+ * same time, and must not call back into the engine but with functions of this
+ * section. They return 0 or a negative errno, with a sentence by nn_error_set();
+ * the engine puts node, operator and opset before it. */
+typedef struct NnCustomOp {
+    const char *domain;         /* "com.example"; "" is the standard's own */
+    const char *type;           /* "BlockMean" */
+    int since;                  /* oldest version of the domain that it does; 0 is 1 */
+    size_t min_inputs, max_inputs;
+    size_t max_outputs;         /* 0 is 1 */
+    unsigned flags;             /* NnCustomOpFlags */
+    size_t params_bytes;        /* of the application's own struct, which holds what the attributes
+                                   say; no memory of its own, for nothing frees it */
+    void *userdata;             /* must outlive the context */
+
+    /* Optional. Reads the attributes of a node into its params, which are zeroed
+     * before. -EBADMSG: an attribute that makes no sense. -ENOTSUP: one that the
+     * operator does not do. */
+    int (*prepare)(const NnNode *node, void *userdata, void *params, NnError *error);
+
+    /* Sets dtype, rank and dims of every output that is not NULL from the inputs.
+     * Must check all that run relies on: ranks, dims and dtypes come from a file that
+     * may be hostile. -EBADMSG: the inputs do not fit each other. -ENOTSUP: a dtype that
+     * it does not do (float16 inputs are then given to it as float32), or it needs the
+     * value of an input that is not known. Also called while running, where dims are
+     * known only then: it must not allocate. */
+    int (*infer)(const NnOpCall *call);
+
+    /* Optional. Bytes of scratch for these dims and all threads together; see
+     * nn_op_workers(). */
+    size_t (*scratch)(const NnOpCall *call);
+
+    /* Fills outputs[i]->data. Must not allocate. -EDOM: values in the input that it
+     * refuses. */
+    int (*run)(const NnOpCall *call);
+
+    /* Optional. Floating-point operations for these dims: what nn_model_flops() adds. */
+    uint64_t (*flops)(const NnOpCall *call);
+} NnCustomOp;
+
+/* Adds an operator to the context. Before the first model is loaded, from one
+ * thread; the description is copied with its strings. -EEXIST: the engine or an
+ * earlier registration has an operator of that domain and type. -EBUSY: a model was
+ * loaded. -EINVAL: a description that makes no sense, and why. -ENOMEM. */
+NN_PUBLIC NN_MUST_CHECK int nn_op_register(NnContext *context, const NnCustomOp *op,
+                                           NnError *error);
+
+/* For run: calls `func` for parts of 0…n-1 of at least `grain` items on the threads
+ * of the context and returns when all are done. `worker` counts from 0 and tells
+ * threads apart: one part at a time runs for each. */
+typedef void (*NnRangeFunc)(void *argument, int64_t begin, int64_t end, unsigned worker);
+NN_PUBLIC void nn_op_parallel(const NnOpCall *call, int64_t n, int64_t grain, NnRangeFunc func,
+                              void *argument);
+
+/* The number of workers that nn_op_parallel() uses at most: for scratch and run. */
+NN_PUBLIC unsigned nn_op_workers(const NnOpCall *call);
+
+/* For run: y[i] = the call's activation of x[i], as the engine computes it; a copy
+ * for none. `x` may be `y`. */
+NN_PUBLIC void nn_op_activate(const NnOpCall *call, const float *x, float *y, int64_t n);
 
 #ifdef __cplusplus
 }

@@ -254,7 +254,7 @@ void nn_nnef_build_outputs(NnefBuild *build, const char *domain, const char *op,
         fail_adding(build, r);
         return;
     }
-    r = nn_node_resolve(node, build->error);
+    r = nn_node_resolve(build->graph, node, build->error);
     if (r >= 0)
         r = infer(build, node);
     if (r < 0) {

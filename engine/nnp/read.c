@@ -572,6 +572,7 @@ int nn_nnp_import(const char *name, const NnContext *context, const void *bytes,
     r = nn_graph_new(&graph);
     if (r < 0)
         return nn_error_set(error, r, "%s: out of memory", name);
+    graph->registry = &context->registry;
     reader = (Reader){
         .at = sections[NNP_GRAPH].at,
         .left = sections[NNP_GRAPH].n,

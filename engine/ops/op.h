@@ -100,24 +100,6 @@ const NnOp *nn_op_find(const char *domain, const char *type);
 /* Operator number `index` of those built in, NULL past the last. */
 const NnOp *nn_op_at(size_t index);
 
-/* Activations that Conv and other producers apply themselves. */
-typedef enum NnActivationKind {
-    NN_ACTIVATION_NONE,
-    NN_ACTIVATION_RELU,
-    NN_ACTIVATION_LEAKY_RELU,   /* alpha */
-    NN_ACTIVATION_SILU,
-    NN_ACTIVATION_SIGMOID,
-    NN_ACTIVATION_HARD_SWISH,
-    NN_ACTIVATION_CLIP,         /* low, high */
-    _NN_ACTIVATION_MAX,
-} NnActivationKind;
-
-typedef struct NnActivation {
-    NnActivationKind kind;
-    float alpha;
-    float low, high;
-} NnActivation;
-
 struct NnFused {
     NnActivation *activation;
     bool *residual;

@@ -163,7 +163,6 @@ static inline int64_t nn_float_to_int(double x)
 
 /* Calls `func` for parts of 0…n-1 of at least `grain` items on the threads of
  * the pool. Within one loop a worker runs one part at a time. */
-typedef void (*NnRangeFunc)(void *argument, int64_t begin, int64_t end, unsigned worker);
 void nn_range_run(NnPool *pool, int64_t n, int64_t grain, NnRangeFunc func, void *argument);
 
 /* Workers that nn_range_run() may use: what scratch is multiplied by. */

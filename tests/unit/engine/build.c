@@ -53,6 +53,16 @@ void build_start(Build *build, int64_t opset)
     build->model.graph = &build->graph;
 }
 
+void build_domain(Build *build, const char *domain, int64_t version)
+{
+    onnx__operator_set__init(&build->other);
+    build->other.domain = build_string(domain);
+    build->other.version = version;
+    build->other.has_version = 1;
+    build->opsets[1] = &build->other;
+    build->model.n_opset_import = 2;
+}
+
 static Onnx__ValueInfo *value_info(const char *name, int data_type, size_t rank,
                                    const int64_t *dims)
 {
@@ -184,6 +194,26 @@ void build_attribute_ints(Onnx__Node *node, const char *name, size_t n, const in
 
     for (size_t i = 0; i < n; i++)
         APPEND(a->ints, a->n_ints, ints[i]);
+}
+
+void build_attribute_floats(Onnx__Node *node, const char *name, size_t n, const float *floats)
+{
+    Onnx__Attribute *a = attribute(node, name, 6);
+
+    for (size_t i = 0; i < n; i++)
+        APPEND(a->floats, a->n_floats, floats[i]);
+}
+
+void build_attribute_tensor(Onnx__Node *node, const char *name, size_t n, const int64_t *elements)
+{
+    Onnx__Attribute *a = attribute(node, name, 4);
+
+    a->t = NEW(Onnx__Tensor, onnx__tensor__init);
+    a->t->has_data_type = 1;
+    a->t->data_type = 7;
+    APPEND(a->t->dims, a->t->n_dims, (int64_t)n);
+    for (size_t i = 0; i < n; i++)
+        APPEND(a->t->int64_data, a->t->n_int64_data, elements[i]);
 }
 
 void build_attribute_int(Onnx__Node *node, const char *name, int64_t i)

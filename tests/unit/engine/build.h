@@ -11,14 +11,17 @@
 typedef struct Build {
     Onnx__Model model;
     Onnx__Graph graph;
-    Onnx__OperatorSet opset;
-    Onnx__OperatorSet *opsets[1];
+    Onnx__OperatorSet opset, other;
+    Onnx__OperatorSet *opsets[2];
 } Build;
 
 char *build_string(const char *s);
 
 /* An empty model of this opset. */
 void build_start(Build *build, int64_t opset);
+
+/* It uses another domain too. */
+void build_domain(Build *build, const char *domain, int64_t version);
 
 /* A dim of -1 is an open one without a name. */
 void build_input(Build *build, const char *name, int data_type, size_t rank, const int64_t *dims);
@@ -35,6 +38,9 @@ Onnx__Tensor *build_ints(Build *build, const char *name, size_t n, const int64_t
 /* Inputs and outputs separated by spaces. */
 Onnx__Node *build_node(Build *build, const char *type, const char *inputs, const char *outputs);
 void build_attribute_ints(Onnx__Node *node, const char *name, size_t n, const int64_t *ints);
+void build_attribute_floats(Onnx__Node *node, const char *name, size_t n, const float *floats);
+/* A vector of int64. */
+void build_attribute_tensor(Onnx__Node *node, const char *name, size_t n, const int64_t *elements);
 void build_attribute_int(Onnx__Node *node, const char *name, int64_t i);
 void build_attribute_float(Onnx__Node *node, const char *name, float f);
 void build_attribute_string(Onnx__Node *node, const char *name, const char *s);

@@ -139,6 +139,66 @@ static void test_passes(void)
     free(bytes);
 }
 
+/* Conv, then Clip with bounds as attributes or as inputs, or with bounds that are
+ * not known: the last stays a node of its own. */
+static uint8_t *conv_and_clip(int64_t opset, bool constant, size_t *ret_n)
+{
+    static const int64_t image[] = { 1, CHANNELS, SIZE, SIZE }, w3[] = { 2, CHANNELS, 3, 3 };
+    Onnx__Node *clip;
+    Build build;
+
+    build_start(&build, opset);
+    build_input(&build, "x", FLOAT, 4, image);
+    build_output(&build, "y");
+    add_noise(&build, "w", 4, w3, 0);
+    build_node(&build, "Conv", "x w", "c");
+    if (constant && opset >= 11)
+        build_floats(&build, "low", 0, NULL, (const float[]){ -0.5f });
+    else if (opset >= 11)
+        build_input(&build, "low", FLOAT, 0, NULL);
+    clip = build_node(&build, "Clip", opset < 11 ? "c" : "c low", "y");
+    if (opset < 11)
+        build_attribute_float(clip, "max", 0.5f);
+    return build_pack(&build, ret_n);
+}
+
+static void test_clip(void)
+{
+    static const struct {
+        int64_t opset;
+        bool constant;
+        float low, high;
+    } cases[] = {
+        { 7, true, -INFINITY, 0.5f }, { 13, true, -0.5f, INFINITY }, { 13, false, 0, 0 }
+    };
+
+    for (size_t c = 0; c < NN_ARRAY_SIZE(cases); c++) {
+        size_t n;
+        uint8_t *bytes = conv_and_clip(cases[c].opset, cases[c].constant, &n);
+        Net fused = load(bytes, n, 1, false), plain = load(bytes, n, 1, true);
+        int64_t n_out, n_cut = 0;
+        float *a, *b;
+
+        TEST_INT(nn_model_graph(fused.model)->n_nodes, cases[c].constant ? 1 : 2);
+        if (cases[c].constant) {
+            a = run(plain.model, 5, &n_out);
+            b = run(fused.model, 5, &n_out);
+            for (int64_t i = 0; i < n_out; i++) {
+                if (a[i] != b[i] || b[i] < cases[c].low || b[i] > cases[c].high)
+                    TEST_FAIL("element %lld is %g, unfused %g", (long long)i, (double)b[i],
+                              (double)a[i]);
+                n_cut += b[i] == cases[c].low || b[i] == cases[c].high;
+            }
+            TEST_TRUE(n_cut > 0);
+            free(a);
+            free(b);
+        }
+        unload(&fused);
+        unload(&plain);
+        free(bytes);
+    }
+}
+
 static void test_threads_change_nothing(void)
 {
     size_t n;
@@ -246,6 +306,7 @@ static void test_dynamic(void)
 int main(void)
 {
     test_passes();
+    test_clip();
     test_threads_change_nothing();
     test_sessions_in_threads();
     test_dynamic();
