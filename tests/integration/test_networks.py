@@ -35,8 +35,8 @@ class Stored(unittest.TestCase):
             self.assertIn(LEFT_OUT[network.name], why)
             return
         self.assertIsNotNone(found, why)
-        worst, why = networks.compare(found, outputs, alike=True)
-        self.assertLessEqual(worst, network.tolerance, why)
+        worst = networks.compare(found, outputs, alike=True)
+        self.assertTrue(worst.passes(network), worst)
 
 
 if __name__ == '__main__':
