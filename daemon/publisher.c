@@ -148,7 +148,7 @@ void plated_publisher_passage(PlatedPublisher *publisher, const LprPassage *pass
     bool decided =
         publisher->access && plated_access_decide(publisher->access, passage, &verdict);
     g_autofree char *snapshot = make_pictures(publisher, passage);
-    PlatedMoment now = {plated_system_realtime_us(), plated_system_clock_synchronised()};
+    PlatedMoment now = {plated_system_realtime_us(), plated_system_clock_synchronised("")};
     PlatedPassageContext context = {
         .camera = publisher->camera,
         .frame_width_px = passage->frame ? lpr_frame_width(passage->frame) : 0,

@@ -54,7 +54,7 @@ void plated_service_outbox_limits(const PlatedConfig *config, PlatedOutboxLimits
 
 static PlatedMoment moment_now(void)
 {
-    return (PlatedMoment){plated_system_realtime_us(), plated_system_clock_synchronised()};
+    return (PlatedMoment){plated_system_realtime_us(), plated_system_clock_synchronised("")};
 }
 
 /* ---- readiness and health ------------------------------------------------ */
@@ -158,7 +158,7 @@ void plated_service_publish_state(PlatedService *service)
         .frames_dropped = stats.frames_dropped,
         .backlog = plated_outbox_count(service->outbox),
         .passages_dropped = plated_outbox_dropped(service->outbox),
-        .clock_synchronised = plated_system_clock_synchronised(),
+        .clock_synchronised = plated_system_clock_synchronised(""),
         .uptime_us = plated_system_monotonic_us() - service->started_us,
         .realtime_us = plated_system_realtime_us(),
         .software = PLATED_VERSION,
@@ -275,7 +275,7 @@ static void on_access(void *userdata, const PlatedAccessEvent *event)
     PlatedService *service = userdata;
     g_autofree char *topic = plated_publisher_topic(service->config, "access");
     g_autofree char *payload = plated_payload_access(event, service->config->camera.name,
-                                                     plated_system_clock_synchronised());
+                                                     plated_system_clock_synchronised(""));
     int64_t expiry_s = service->config->access.expiry_us / SECOND_US;
     int r = -ENOTCONN;
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/timex.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ZONES_MAX 16
 /* get_throttled: under-voltage, frequency capped, throttled, soft limit. */
@@ -49,10 +50,14 @@ int plated_system_throttled(const char *root)
     return (strtoul(line, NULL, 16) & THROTTLED_NOW) != 0;
 }
 
-bool plated_system_clock_synchronised(void)
+bool plated_system_clock_synchronised(const char *root)
 {
     struct timex timex = {0};
+    char path[256];
 
+    snprintf(path, sizeof(path), "%s/run/systemd/timesync/synchronized", root);
+    if (access(path, F_OK) == 0)
+        return true;
     return adjtimex(&timex) >= 0 && !(timex.status & STA_UNSYNC);
 }
 

@@ -11,8 +11,9 @@ double plated_system_temperature(const char *root);
 /* Whether a Raspberry Pi is slowed down now, by heat or by its power supply: 1,
  * 0, or -1 when the firmware does not say. */
 int plated_system_throttled(const char *root);
-/* Whether the kernel's clock is disciplined by a time server. */
-bool plated_system_clock_synchronised(void);
+/* Whether a time server has set the clock: as systemd-timesyncd says, or the kernel
+ * where it may be asked. */
+bool plated_system_clock_synchronised(const char *root);
 
 int64_t plated_system_monotonic_us(void);
 int64_t plated_system_realtime_us(void);

@@ -19,6 +19,8 @@ from suites import BUILD, PYTHON, ROOT, failed, passed, skipped
 
 FEATURES = ['-Donnx=enabled', '-Dopenblas=enabled', '-Dpipeline=enabled', '-Ddaemon=enabled']
 SANITIZED = {'unit', 'kernels', 'parsers', 'fuzz'}
+# What systemd-analyze security may count at most, in tenths.
+EXPOSURE = 15
 THREADED = ('pool', 'mailbox', 'session')
 
 
@@ -151,6 +153,13 @@ def unit_file():
         yield failed('plated.service', '\n'.join(complaints) or suites.tail(output))
     else:
         yield passed('plated.service')
+    status, output = suites.run(['systemd-analyze', 'security', '--offline=true',
+                                 f'--threshold={EXPOSURE}', copy], 'security', 60)
+    exposure = [line for line in output.splitlines() if 'Overall exposure level' in line]
+    if status or not exposure:
+        yield failed('exposure', exposure[0] if exposure else suites.tail(output))
+    else:
+        yield passed('exposure')
 
 
 def demo():

@@ -66,6 +66,12 @@ static void test_snapshots(const char *root)
     CHECK_CONTAINS(error.message, "file/b: Not a directory");
 }
 
+static void test_clock(const char *root)
+{
+    put(root, "run/systemd/timesync/synchronized", "");
+    CHECK(plated_system_clock_synchronised(root));
+}
+
 static void test_log(void)
 {
     PlatedLog log;
@@ -91,6 +97,7 @@ int main(void)
 
     test_readings(root);
     test_snapshots(root);
+    test_clock(root);
     test_log();
     CHECK_EQUAL(system(clean), 0);
     return 0;
