@@ -26,13 +26,16 @@ PAGE = ROOT / 'docs' / 'networks.md'
 HEAD = '''# Networks of others
 
 Written by `tests/bench/networks.py --write`, which runs every network of the data set
-(`models/onnx` under `PLATED_DATA`) with the same seeded input through `plated-nn run` and
-through ONNX Runtime on one thread. The difference is the largest one of all outputs, divided by
-the largest value of that output (0.01 where all are smaller); {tolerance:g} passes. Where
-activations are rounded to 8 bits, a sum in another order moves some of them by a whole step and
-layers behind it move more: there the root mean square of the difference must be at most
-{rounded:g} of that of the output. Outputs that stand beside a file, made by others, are compared
-as well; `tests/integration/test_networks.py` does that part in every test run.
+(`$PLATED_DATA/models/onnx`) with the same seeded input through `plated-nn run` and through
+ONNX Runtime on one thread. The difference is the largest one of all outputs, divided by the
+largest value of that output (0.01 where all are smaller); {tolerance:g} passes. Where activations
+are rounded to 8 bits, a sum in another order moves some of them by a whole step and layers behind
+it move more: there the root mean square of the difference must be at most {rounded:g} of that of
+the output. All weights of one tensor are equal in the networks under `light`: they show that
+operators and shapes are right, little of the numbers.
+
+Outputs that stand beside a file, made by others, are compared as well;
+`tests/integration/test_networks.py` does that part in every test run.
 
 | | |
 | --- | --- |
