@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The inference engine of plated: ONNX or NNEF in, tensors out, on the CPU.
+/* The inference engine of plated: networks from files, tensors in, tensors out, on
+ * the CPU. docs/embedding.md has a program to start from.
  *
- *   NnContext  instruction set, thread pool, log hook; one for a process
- *   NnModel    a network, compiled for fixed input shapes; read-only once loaded
+ *   NnContext  instruction set, threads, log hook, custom operators; one for a process
+ *   NnModel    a network; read-only once loaded
  *   NnSession  the memory of one running inference; many may share a model
  *
- * Errors are negative errno values: -EBADMSG for a malformed file, -ENOTSUP for
- * something the engine does not do, -E2BIG for a file over a limit, -EINVAL for
- * a wrong argument, -ENOMEM. Functions that take an NnError also write one
- * sentence for a person there; it may be NULL. `ret_` outputs are untouched on
- * failure. All strings are UTF-8.
+ * Order: sessions are freed before their model, models before their context. What a
+ * function takes by const pointer is borrowed during the call unless it says more;
+ * what it gives out by const pointer belongs to the object it was asked of.
  *
- * Threads: a context and a model may be used from several threads at once; a
- * session belongs to one thread at a time. Runs of one context take turns on
- * its pool. */
+ * Errors: functions that can fail return 0 or a negative errno, and leave their
+ * `ret_` outputs alone on failure. -EBADMSG: a malformed file. -ENOTSUP: something
+ * that the engine does not do. -E2BIG: a file over a limit. -EINVAL: a wrong argument.
+ * -ENOMEM. Reading a file also gives what open() and mmap() give, such as -ENOENT.
+ * Functions that take an NnError write one sentence for a person there; it may be
+ * NULL. All strings are UTF-8.
+ *
+ * Threads: a context and a model may be used from several threads at once, but for
+ * what makes and frees them; a session belongs to one thread at a time. Runs of one
+ * context take turns on its threads. No function touches signals, locale or global
+ * state. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +36,9 @@ extern "C" {
 #define NN_PUBLIC __attribute__((visibility("default")))
 #define NN_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
+/* The version of the library, "0.1.0". */
+NN_PUBLIC const char *nn_version(void);
+
 /* A tensor has at most this many dimensions. */
 #define NN_RANK_MAX 8
 
@@ -36,7 +46,8 @@ typedef struct NnContext NnContext;
 typedef struct NnModel NnModel;
 typedef struct NnSession NnSession;
 
-/* One sentence that says what went wrong and where. Written on failure only. */
+/* One sentence that says what went wrong and where: file, node, operator, what was
+ * found, what was expected. Holds it after a failure only. */
 typedef struct NnError {
     char message[512];
 } NnError;
@@ -69,9 +80,11 @@ NN_PUBLIC size_t nn_dtype_size(NnDtype dtype);
 /* "float32", "int64", …; "undefined" for anything else. */
 NN_PUBLIC const char *nn_dtype_name(NnDtype dtype);
 
-/* A dense tensor, row-major. `data` belongs to whoever made the tensor. In the
- * description of a model's inputs and outputs `data` is NULL and a dimension
- * that is known only while running is -1. */
+/* A dense tensor, row-major: element [i][j] of a 2-dimensional one is number
+ * i · dims[1] + j. Pictures are planes in the order that the network wants, mostly
+ * 1×3×height×width. `data` belongs to whoever made the tensor. In the description of
+ * a model's inputs and outputs `data` is NULL, a dimension that is open, or known
+ * only while running, is -1, and a rank that the file does not tell is -1. */
 typedef struct NnTensor {
     NnDtype dtype;
     int rank;
@@ -98,36 +111,42 @@ typedef enum NnLogLevel {
     NN_LOG_DEBUG,
 } NnLogLevel;
 
+/* Called from any thread that loads or binds, perhaps from several at once. The
+ * message ends with the call. */
 typedef void (*NnLogFunc)(void *userdata, NnLogLevel level, const char *message);
 
 /* Zero-initialise, then set what differs from the default. */
 typedef struct NnContextOptions {
-    int threads;          /* worker threads with the caller; 0: one per processor */
-    const char *isa;      /* "c", "neon", "avx2": at most this; NULL: best of this CPU */
+    int threads;          /* threads of a run, the caller's among them; 0: one per processor */
+    const char *isa;      /* "c", "neon", "avx2", "avx512": at most this; NULL: the best that this
+                             processor has */
     NnLogFunc log;        /* NULL: warnings and errors on stderr */
     void *log_userdata;
 } NnContextOptions;
 
-/* Starts the pool. `options` may be NULL. -EINVAL: unknown isa, one this CPU
- * does not have, or a thread count outside 0…64. */
+/* Starts the threads. `options` may be NULL; its strings are not needed afterwards.
+ * -EINVAL: an unknown isa, one that this processor does not have, or a number of
+ * threads outside 0…64. -EAGAIN: the system gives no more threads. */
 NN_PUBLIC NN_MUST_CHECK int nn_context_new(const NnContextOptions *options, NnContext **ret_context,
                                            NnError *error);
 
-/* Waits for the pool to end. All models must have been freed. NULL is fine.
+/* Waits for the threads to end. All models must have been freed. NULL is fine.
  * Returns NULL. */
 NN_PUBLIC NnContext *nn_context_free(NnContext *context);
 
+/* The number of threads, 1 or more, and the name of the instruction set in use. */
 NN_PUBLIC int nn_context_threads(const NnContext *context);
 NN_PUBLIC const char *nn_context_isa(const NnContext *context);
 
-/* The whole shape of an input whose file leaves dimensions open. */
+/* The whole shape of an input whose file leaves dimensions open; all of at least 1,
+ * and those that the file states as they are. */
 typedef struct NnShape {
     const char *input;
     int rank;
     int64_t dims[NN_RANK_MAX];
 } NnShape;
 
-/* The size of all open dimensions that the file gives this name. */
+/* The size, at least 1, of all open dimensions that the file gives this name. */
 typedef struct NnDim {
     const char *name;
     int64_t size;
@@ -178,14 +197,17 @@ NN_PUBLIC NN_MUST_CHECK int nn_model_load_memory(NnContext *context, const char 
  * be written to. */
 NN_PUBLIC NN_MUST_CHECK int nn_model_save(const NnModel *model, const char *path, NnError *error);
 
-/* All sessions must have been freed. NULL is fine. Returns NULL. */
+/* All its sessions must have been freed. NULL is fine. Returns NULL. */
 NN_PUBLIC NnModel *nn_model_free(NnModel *model);
 
-/* Inputs and outputs in the order of the file. Initialised inputs are not
- * counted. The strings and descriptions live as long as the model. */
+/* Inputs and outputs in the order of the file, counted from 0; the index must be
+ * below the number. Inputs that the file initialises are constants and not counted.
+ * Descriptions are of the shapes that sessions start with: where these are open, of
+ * what the file says. Strings and descriptions live as long as the model. */
 NN_PUBLIC size_t nn_model_n_inputs(const NnModel *model);
 NN_PUBLIC const char *nn_model_input_name(const NnModel *model, size_t index);
 NN_PUBLIC const NnTensor *nn_model_input(const NnModel *model, size_t index);
+
 /* An input as the file has it, -1 for each open dimension whatever was stated when
  * it was loaded; and the file's name of a dimension, or NULL. */
 NN_PUBLIC const NnTensor *nn_model_declared_input(const NnModel *model, size_t index);
@@ -214,12 +236,15 @@ NN_PUBLIC const char *nn_model_metadata_value(const NnModel *model, size_t index
 NN_PUBLIC const char *nn_model_producer(const NnModel *model);
 NN_PUBLIC int nn_model_opset(const NnModel *model);
 
-/* Floating-point operations of one inference, two for each multiply-add, and
- * the planned memory of one session in bytes. */
+/* Floating-point operations of one inference, two for each multiply-add, and the
+ * planned memory of one session in bytes, for the shapes that sessions start with; 0
+ * where those are open. */
 NN_PUBLIC uint64_t nn_model_flops(const NnModel *model);
 NN_PUBLIC size_t nn_model_arena_bytes(const NnModel *model);
 
-/* Allocates the memory of one inference. The model must outlive the session. */
+/* Allocates the memory of one inference, for the shapes stated at load. Where these
+ * are open, the session has no memory and no tensors before nn_session_bind(). The
+ * model must outlive the session. -ENOMEM. */
 NN_PUBLIC NN_MUST_CHECK int nn_session_new(NnModel *model, NnSession **ret_session, NnError *error);
 
 /* Binds the session to other input shapes: what is stated here counts, not what was
@@ -236,15 +261,21 @@ NN_PUBLIC NN_MUST_CHECK int nn_session_bind(NnSession *session, const NnShape *s
 /* NULL is fine. Returns NULL. */
 NN_PUBLIC NnSession *nn_session_free(NnSession *session);
 
-/* Where to write an input. The memory belongs to the session; its contents are
- * undefined again after each run. */
+/* Where to write an input before each run: `data` has the elements of its dtype and
+ * dims, 64-byte aligned. The memory belongs to the session; its contents are
+ * undefined again after each run. NULL: no such index, or no shapes yet. Dtype, dims
+ * and the pointer itself are not to be changed. */
 NN_PUBLIC NnTensor *nn_session_input(NnSession *session, size_t index);
 
-/* Runs the network. Does not allocate. The only failures are those of values in
- * the input that an operator refuses, such as an index out of range: -EDOM. */
+/* Runs the network on the threads of the context and waits for the end. Does not
+ * allocate. -EDOM: a value in the input that an operator refuses, such as an index
+ * out of range; -EINVAL: the session has no shapes yet; what a custom operator
+ * returns. After a failure the outputs are undefined, and the session can run again. */
 NN_PUBLIC NN_MUST_CHECK int nn_session_run(NnSession *session, NnError *error);
 
-/* An output of the last run, with its true dims. Lives until the next run. */
+/* An output of the last run, with its true dims; before the first run, with the dims
+ * that it will have at most. Its data lives until the next run. NULL: no such index,
+ * or no shapes yet. */
 NN_PUBLIC const NnTensor *nn_session_output(const NnSession *session, size_t index);
 
 /* Custom operators

@@ -17,7 +17,7 @@ SOURCE = re.compile(r'(\.(c|h|inc|py|sh|proto|ini|in|rules|sysusers|tmpfiles|cpp
 FOREIGN = {'sudo', 'git', 'cd', 'mosquitto_sub', 'mosquitto_pub', 'systemctl', 'journalctl', 'apt',
            'apt-get', 'sudoedit', 'systemd-sysusers', 'systemd-creds', 'export', 'cat', 'ls', 'cp',
            'ninja', 'meson', 'sh', 'python3', '/usr/bin/python3', 'curl', 'jq', 'v4l2-ctl',
-           'install', 'mkdir', 'chmod', 'echo', 'gst-launch-1.0', 'kill', 'nice'}
+           'install', 'mkdir', 'chmod', 'echo', 'cc', 'gst-launch-1.0', 'kill', 'nice'}
 
 
 def pages():
