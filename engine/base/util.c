@@ -3,6 +3,32 @@
 
 #include <stdio.h>
 
+/* Length of the UTF-8 character there, 0 when it is none or controls a terminal:
+ * names come from files. */
+static size_t printable(const char *s)
+{
+    const uint8_t *b = (const uint8_t *)s;
+    size_t n = b[0] < 0x80 ? 1 : b[0] >= 0xc2 && b[0] < 0xe0 ? 2 : b[0] >= 0xe0 && b[0] < 0xf0 ? 3
+               : b[0] >= 0xf0 && b[0] < 0xf5 ? 4 : 0;
+
+    for (size_t i = 1; i < n; i++)
+        if (b[i] < 0x80 || b[i] >= 0xc0)
+            return 0;
+    return b[0] < ' ' || b[0] == 0x7f || (b[0] == 0xc2 && b[1] < 0xa0) ? 0 : n;
+}
+
+/* A sentence stays one line of text, cut off between characters. */
+static void make_printable(char *s)
+{
+    while (*s) {
+        size_t n = printable(s);
+
+        if (n == 0)
+            *s = '?';
+        s += NN_MAX(n, 1);
+    }
+}
+
 int nn_error_set(NnError *error, int code, const char *format, ...)
 {
     if (error) {
@@ -11,6 +37,7 @@ int nn_error_set(NnError *error, int code, const char *format, ...)
         va_start(args, format);
         vsnprintf(error->message, sizeof(error->message), format, args);
         va_end(args);
+        make_printable(error->message);
     }
     return code;
 }
@@ -30,6 +57,7 @@ int nn_error_prefix(NnError *error, int code, const char *format, ...)
     strncat(whole.message, ": ", sizeof(whole.message) - n - 1);
     n = strlen(whole.message);
     strncat(whole.message, error->message, sizeof(whole.message) - n - 1);
+    make_printable(whole.message);
     *error = whole;
     return code;
 }
