@@ -214,7 +214,8 @@ static int load_file(NnContext *context, const char *path, const NnModelOptions 
     if (fd < 0 || fstat(fd, &st) < 0)
         return nn_error_set(error, -errno, "%s: %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode) || st.st_size == 0)
-        return nn_error_set(error, -EBADMSG, "%s: not a file, or empty", path);
+        return nn_error_set(error, -EBADMSG, "%s: %s", path,
+                            S_ISREG(st.st_mode) ? "the file is empty" : "it is not a regular file");
     if ((size_t)st.st_size > NN_LIMIT_FILE_BYTES)
         return nn_error_set(error, -E2BIG, "%s: larger than %zu MiB", path,
                             NN_LIMIT_FILE_BYTES >> 20);

@@ -92,10 +92,10 @@ static int grow(void **array, size_t n, size_t *capacity, size_t element, size_t
     size_t more = NN_MAX(*capacity * 2, 16);
     void *bigger;
 
-    if (n < *capacity)
-        return 0;
     if (n >= limit)
         return -E2BIG;
+    if (n < *capacity)
+        return 0;
     bigger = reallocarray(*array, more, element);
     if (!bigger)
         return -ENOMEM;
@@ -240,6 +240,15 @@ static int check_id(const NnGraph *graph, const NnNode *node, NnValueId id, NnEr
                         node->op_type, id);
 }
 
+static bool is_made(const NnGraph *graph, NnValueId id)
+{
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        for (size_t j = 0; j < graph->nodes[i].n_outputs; j++)
+            if (!graph->nodes[i].removed && graph->nodes[i].outputs[j] == id)
+                return true;
+    return false;
+}
+
 static int verify_node(const NnGraph *graph, const NnNode *node, uint8_t *made, NnError *error)
 {
     int r;
@@ -252,8 +261,11 @@ static int verify_node(const NnGraph *graph, const NnNode *node, uint8_t *made, 
             return r;
         if (id != NN_NO_VALUE && !made[id])
             return nn_error_set(error, -EBADMSG,
-                                "node '%s' (%s): its input '%s' is made by no earlier node, "
-                                "input or initialiser (cyclic or unsorted graph)",
+                                is_made(graph, id)
+                                    ? "node '%s' (%s): its input '%s' is made by a later node "
+                                      "or by itself (cyclic or unsorted graph)"
+                                    : "node '%s' (%s): its input '%s' is no input or initialiser "
+                                      "of the graph and no output of a node",
                                 node->name, node->op_type, graph->values[id].name);
     }
     for (size_t i = 0; i < node->n_outputs; i++) {

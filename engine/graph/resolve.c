@@ -22,14 +22,17 @@ int nn_node_resolve(const NnGraph *graph, NnNode *node, NnError *error)
                             node->domain, *node->domain ? "." : "", node->op_type);
     if (node->opset < op->since)
         return nn_error_set(error, -ENOTSUP, "supported from opset %d on", op->since);
-    if (node->n_inputs < op->min_inputs || node->n_inputs > op->max_inputs)
-        return nn_error_set(error, -EBADMSG, "it has %zu inputs, %zu to %zu were expected",
-                            node->n_inputs, op->min_inputs, op->max_inputs);
+    if (node->n_inputs < op->min_inputs)
+        return nn_error_set(error, -EBADMSG, "it has %zu inputs, at least %zu were expected",
+                            node->n_inputs, op->min_inputs);
+    if (node->n_inputs > op->max_inputs)
+        return nn_error_set(error, -EBADMSG, "it has %zu inputs, at most %zu were expected",
+                            node->n_inputs, op->max_inputs);
     for (size_t i = 0; i < op->min_inputs; i++)
         if (node->inputs[i] == NN_NO_VALUE)
             return nn_error_set(error, -EBADMSG, "input %zu is missing", i);
-    if (node->n_outputs == 0 || node->n_outputs > op->max_outputs)
-        return nn_error_set(error, -EBADMSG, "it has %zu outputs, 1 to %zu were expected",
+    if (node->n_outputs > op->max_outputs)
+        return nn_error_set(error, -EBADMSG, "it has %zu outputs, at most %zu were expected",
                             node->n_outputs, op->max_outputs);
     if (!has_output(node))
         return nn_error_set(error, -EBADMSG, "none of its outputs has a name");

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "onnx/types.h"
 
 /* Copies typed elements, which the wire format widens, into narrow ones. */
 #define NARROW(type, count, source)                                  \
@@ -72,20 +73,31 @@ static int read_external(const Onnx__Tensor *proto, const char *directory, void 
         else if (strcmp(e->key, "length") == 0)
             r = parse_size(e->value, &length);
     }
-    if (r < 0 || !location || length != bytes || offset > INT64_MAX - bytes)
-        return nn_error_set(error, -EBADMSG, "external data is described wrongly");
+    if (r < 0 || offset > INT64_MAX - bytes)
+        return nn_error_set(error, -EBADMSG, "its external data has an offset or length that is "
+                            "no number of bytes");
+    if (!location)
+        return nn_error_set(error, -EBADMSG, "its external data has no location");
+    if (length != bytes)
+        return nn_error_set(error, -EBADMSG,
+                            "its external data has %llu bytes where its shape needs %zu",
+                            (unsigned long long)length, bytes);
     if (!directory)
-        return nn_error_set(error, -ENOTSUP, "external data needs a model file, not memory");
+        return nn_error_set(error, -ENOTSUP,
+                            "its external data cannot be found: the model was read from memory");
     fd = nn_file_open_inside(directory, location);
     if (fd == -EBADMSG)
         return nn_error_set(error, fd, "external data '%s' is not a file in the model's directory",
                             location);
     if (fd < 0)
-        return nn_error_set(error, -EBADMSG, "external data '%s': %s", location, strerror(-fd));
+        return nn_error_set(error, -EBADMSG, "external data '%s': %s", location,
+                            fd == -ELOOP ? "it is a symbolic link" : strerror(-fd));
     r = nn_file_read(fd, offset, data, bytes);
     if (r == -EBADMSG)
-        return nn_error_set(error, r, "external data '%s' is shorter than the tensor needs",
-                            location);
+        return nn_error_set(error, r,
+                            "external data '%s' ends before the tensor, at byte %llu to %llu",
+                            location, (unsigned long long)offset,
+                            (unsigned long long)(offset + bytes));
     return r < 0 ? nn_error_set(error, r, "external data '%s': %s", location, strerror(-r)) : 0;
 }
 
@@ -96,7 +108,8 @@ static int read_header(const Onnx__Tensor *proto, NnTensor *tensor, size_t *ret_
 
     tensor->dtype = nn_dtype_from_onnx(proto->data_type);
     if (tensor->dtype == NN_DTYPE_UNDEFINED)
-        return nn_error_set(error, -ENOTSUP, "element type %d is not supported", proto->data_type);
+        return nn_error_set(error, -ENOTSUP, "element type %d%s is not supported", proto->data_type,
+                            nn_onnx_type_words(proto->data_type));
     if (proto->n_dims > NN_RANK_MAX)
         return nn_error_set(error, -E2BIG, "it has %zu dimensions, at most %d are possible",
                             proto->n_dims, NN_RANK_MAX);

@@ -28,6 +28,12 @@
             TEST_FAIL("%s does not hold", #what);    \
     } while (0)
 
+#define TEST_STRING(got, expected)                                                  \
+    do {                                                                            \
+        if (strcmp((got), (expected)) != 0)                                         \
+            TEST_FAIL("\"%s\", expected \"%s\"", (got), (expected));                \
+    } while (0)
+
 /* The sentence must contain the words. */
 #define TEST_WORDS(sentence, words)                                           \
     do {                                                                      \
