@@ -14,7 +14,7 @@ static int reverse_prepare(const NnNode *node, void *params, NnError *error)
         r = nn_node_int(node, "time_axis", 0, &p->time_axis, error);
     if (r < 0)
         return r;
-    if (p->batch_axis + p->time_axis != 1 || p->batch_axis * p->time_axis != 0)
+    if ((p->batch_axis != 0 && p->batch_axis != 1) || p->time_axis != 1 - p->batch_axis)
         return nn_error_set(error, -EBADMSG, "batch_axis %lld and time_axis %lld, expected 0 and 1",
                             (long long)p->batch_axis, (long long)p->time_axis);
     return 0;

@@ -170,8 +170,9 @@ class Numbers(Case):
         self.check('ReverseSequence', [x.swapaxes(0, 1), i64(0, 2, 4)], y.swapaxes(0, 1), 10)
         self.refuse('sequence 1 has a length of 5 of 4', 'ReverseSequence', [x, i64(0, 5, 4)],
                     batch_axis=0, time_axis=1)
-        self.refuse('expected 0 and 1', 'ReverseSequence', [x, i64(0, 2, 4)], batch_axis=1,
-                    time_axis=1)
+        for axes in ((1, 1), (1, 2 ** 63 - 1), (-2 ** 63, 1)):
+            self.refuse('expected 0 and 1', 'ReverseSequence', [x, i64(0, 2, 4)],
+                        batch_axis=axes[0], time_axis=axes[1])
 
 
 class Signals(Case):
