@@ -63,7 +63,7 @@ static int copy_list(const NnefAttribute *from, NnAttribute *to)
     return 0;
 }
 
-static int copy_tensor(const NnTensor *from, NnTensor *to)
+static int copy_tensor(NnefBuild *build, const NnTensor *from, NnTensor *to)
 {
     size_t bytes;
     int r;
@@ -72,7 +72,7 @@ static int copy_tensor(const NnTensor *from, NnTensor *to)
     if (r < 0)
         return r;
     *to = *from;
-    to->data = nn_aligned_alloc(bytes);
+    to->data = nn_nnef_build_alloc(build, bytes);
     if (!to->data)
         return -ENOMEM;
     if (bytes)
@@ -80,7 +80,7 @@ static int copy_tensor(const NnTensor *from, NnTensor *to)
     return 0;
 }
 
-static int copy_attribute(const NnefAttribute *from, NnAttribute *to)
+static int copy_attribute(NnefBuild *build, const NnefAttribute *from, NnAttribute *to)
 {
     to->name = strdup(from->name);
     to->type = from->type;
@@ -92,7 +92,7 @@ static int copy_attribute(const NnefAttribute *from, NnAttribute *to)
     case NN_ATTRIBUTE_INTS:
     case NN_ATTRIBUTE_FLOATS:
     case NN_ATTRIBUTE_STRINGS: return copy_list(from, to);
-    case NN_ATTRIBUTE_TENSOR: return copy_tensor(from->tensor, &to->tensor);
+    case NN_ATTRIBUTE_TENSOR: return copy_tensor(build, from->tensor, &to->tensor);
     case NN_ATTRIBUTE_STRING: to->s = strdup(from->s); return to->s ? 0 : -ENOMEM;
     default: return 0;
     }
@@ -123,7 +123,7 @@ static int fill_node(NnefBuild *build, NnNode *node, const char *domain, const c
     node->n_inputs = n_inputs;
     for (size_t i = 0; i < n; i++) {
         node->n_attributes++;
-        if (copy_attribute(&attributes[i], &node->attributes[i]) < 0)
+        if (copy_attribute(build, &attributes[i], &node->attributes[i]) < 0)
             return -ENOMEM;
     }
     return 0;
@@ -272,6 +272,24 @@ NnValueId nn_nnef_build_output(NnefBuild *build, const char *op, const NnefAttri
     return id;
 }
 
+void *nn_nnef_build_alloc(NnefBuild *build, size_t bytes)
+{
+    void *data;
+
+    if (build->status < 0)
+        return NULL;
+    if (bytes > NN_LIMIT_FOLDED_BYTES - build->constant_bytes) {
+        nn_nnef_build_fail(build, -E2BIG, "the constants are larger than %zu MiB",
+                           NN_LIMIT_FOLDED_BYTES >> 20);
+        return NULL;
+    }
+    build->constant_bytes += bytes;
+    data = nn_aligned_alloc(bytes);
+    if (!data)
+        nn_nnef_build_fail(build, -ENOMEM, "out of memory for %zu bytes", bytes);
+    return data;
+}
+
 NnValueId nn_nnef_build_constant(NnefBuild *build, NnTensor *tensor)
 {
     NnValueId id = NN_NO_VALUE;
@@ -298,7 +316,7 @@ NnValueId nn_nnef_build_ints(NnefBuild *build, const int64_t *ints, size_t n)
 
     if (build->status < 0)
         return NN_NO_VALUE;
-    tensor.data = nn_aligned_alloc(n * sizeof(ints[0]));
+    tensor.data = nn_nnef_build_alloc(build, n * sizeof(ints[0]));
     if (tensor.data && n)
         memcpy(tensor.data, ints, n * sizeof(ints[0]));
     return nn_nnef_build_constant(build, &tensor);
@@ -322,7 +340,7 @@ NnValueId nn_nnef_build_scalar(NnefBuild *build, double value, NnDtype dtype)
 
     if (build->status < 0)
         return NN_NO_VALUE;
-    tensor.data = nn_aligned_alloc(sizeof(double));
+    tensor.data = nn_nnef_build_alloc(build, sizeof(double));
     if (tensor.data)
         fill(tensor.data, dtype, 1, value);
     return nn_nnef_build_constant(build, &tensor);
@@ -342,7 +360,7 @@ NnValueId nn_nnef_build_fill(NnefBuild *build, const int64_t *dims, int rank, do
                            NN_LIMIT_TENSOR_BYTES >> 20);
         return NN_NO_VALUE;
     }
-    tensor.data = nn_aligned_alloc(bytes);
+    tensor.data = nn_nnef_build_alloc(build, bytes);
     if (tensor.data)
         fill(tensor.data, NN_DTYPE_F32, bytes / sizeof(float), value);
     return nn_nnef_build_constant(build, &tensor);
@@ -351,6 +369,7 @@ NnValueId nn_nnef_build_fill(NnefBuild *build, const int64_t *dims, int rank, do
 NnValueId nn_nnef_build_reshape(NnefBuild *build, NnValueId id, const int64_t *dims, int rank)
 {
     const NnTensor *from = nn_nnef_build_tensor(build, id);
+    size_t bytes;
     NnTensor to;
     bool same;
 
@@ -364,10 +383,12 @@ NnValueId nn_nnef_build_reshape(NnefBuild *build, NnValueId id, const int64_t *d
     if (!build->graph->values[id].constant || nn_tensor_elements(from) > 1 << 20)
         return nn_nnef_build(build, "Reshape", NULL, id,
                              nn_nnef_build_ints(build, dims, (size_t)rank));
-    if (copy_tensor(from, &to) < 0) {
-        nn_nnef_build_fail(build, -ENOMEM, "out of memory");
+    if (nn_tensor_bytes(from, &bytes) < 0)
         return NN_NO_VALUE;
-    }
+    to = *from;
+    to.data = nn_nnef_build_alloc(build, bytes);
+    if (to.data && bytes)
+        memcpy(to.data, from->data, bytes);
     to.rank = rank;
     for (int i = 0; i < rank; i++)
         to.dims[i] = dims[i];

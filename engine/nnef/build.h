@@ -12,6 +12,7 @@ typedef struct NnefBuild {
     bool lenient;       /* shapes may stay unknown: of operators that a document declares */
     int status;
     unsigned serial;
+    size_t constant_bytes;  /* of constants that come from no file */
     const char *prefix; /* of the names of tensors that nobody names; may be NULL */
     NnError *error;
 } NnefBuild;
@@ -48,6 +49,10 @@ NnValueId nn_nnef_build_output(NnefBuild *build, const char *op, const NnefAttri
 #define nn_nnef_build(BUILD, OP, ATTRIBUTES, ...)                                  \
     nn_nnef_build_output(BUILD, OP, ATTRIBUTES, (const NnValueId[]){ __VA_ARGS__ }, \
                          sizeof((const NnValueId[]){ __VA_ARGS__ }) / sizeof(NnValueId))
+
+/* Memory for a constant that comes from no file: a few words of text may ask for
+ * much. NULL, and a failure, when all of these are over NN_LIMIT_FOLDED_BYTES. */
+void *nn_nnef_build_alloc(NnefBuild *build, size_t bytes);
 
 /* Constants. The tensor's data (malloc'd) is taken over in any case. */
 NnValueId nn_nnef_build_constant(NnefBuild *build, NnTensor *tensor);

@@ -124,9 +124,7 @@ int nn_nnef_lower_nearest_downsample(NnefCall *call);
 int nn_nnef_lower_area_downsample(NnefCall *call);
 int nn_nnef_lower_nearest_upsample(NnefCall *call);
 int nn_nnef_lower_multilinear_upsample(NnefCall *call);
-int nn_nnef_lower_max_roi_pool(NnefCall *call);
-int nn_nnef_lower_avg_roi_align(NnefCall *call);
-int nn_nnef_lower_refused(NnefCall *call);
+int nn_nnef_lower_region(NnefCall *call);
 
 int nn_nnef_lower_response_normalization(NnefCall *call);
 int nn_nnef_lower_mean_normalization(NnefCall *call);

@@ -263,7 +263,7 @@ int nn_nnef_lower_constant(NnefCall *call)
     if ((int64_t)value->n != n && value->n != 1)
         return nn_error_set(call->build->error, -EBADMSG, "%zu values for %lld elements", value->n,
                             (long long)n);
-    tensor.data = nn_aligned_alloc(bytes);
+    tensor.data = nn_nnef_build_alloc(call->build, bytes);
     for (int64_t i = 0; tensor.data && i < n; i++)
         put(&tensor, i, &value->items[value->n == 1 ? 0 : i]);
     nn_nnef_result(call, 0, nn_nnef_build_constant(call->build, &tensor));

@@ -152,7 +152,7 @@ static NnValueId over_counts(NnefBuild *build, NnValueId id, const NnefWindow *w
                                (long long)w->size[axis], (long long)w->in[axis]);
             return NN_NO_VALUE;
         }
-        counts.data = to = nn_aligned_alloc(bytes);
+        counts.data = to = nn_nnef_build_alloc(build, bytes);
         for (int64_t o = 0; to && o < w->out[axis]; o++) {
             to[o] = 0.0f;
             for (int64_t k = 0; k < w->size[axis]; k++) {
@@ -324,7 +324,7 @@ static bool is_repetition(const NnefWindow *w)
 static NnValueId repeat(NnefBuild *build, NnValueId id, const NnefWindow *w)
 {
     NnTensor scales = { .dtype = NN_DTYPE_F32, .rank = 1, .dims = { w->rank } };
-    float *to = nn_aligned_alloc((size_t)w->rank * sizeof(float));
+    float *to = nn_nnef_build_alloc(build, (size_t)w->rank * sizeof(float));
 
     for (int i = 0; to && i < w->rank; i++)
         to[i] = (float)w->stride[i];

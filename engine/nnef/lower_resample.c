@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Up- and downsampling, regions of interest. */
+/* Up- and downsampling, and what is refused beside them. */
 
 #include "nnef/lower.h"
 
@@ -153,10 +153,10 @@ int nn_nnef_lower_multilinear_upsample(NnefCall *call)
     return 0;
 }
 
-/* Operations that nothing of ONNX does. */
-int nn_nnef_lower_refused(NnefCall *call)
+/* The standard leaves open how regions round and what lies outside of them. */
+int nn_nnef_lower_region(NnefCall *call)
 {
-    return nn_error_set(call->build->error, -ENOTSUP, "the operation is not supported");
+    return nn_error_set(call->build->error, -ENOTSUP, "regions of interest are not supported");
 }
 
 int nn_nnef_lower_update(NnefCall *call)

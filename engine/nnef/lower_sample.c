@@ -58,7 +58,7 @@ static NnValueId integer_op(NnefBuild *build, const char *op, NnValueId a, int64
 {
     NnTensor tensor = { .dtype = NN_DTYPE_I64 };
 
-    tensor.data = nn_aligned_alloc(sizeof(b));
+    tensor.data = nn_nnef_build_alloc(build, sizeof(b));
     if (tensor.data)
         *(int64_t *)tensor.data = b;
     return nn_nnef_with(build, op, a, nn_nnef_build_constant(build, &tensor));
@@ -77,7 +77,7 @@ static NnValueId steps(NnefBuild *build, int64_t n, int64_t step, int axis, int 
         nn_nnef_build_fail(build, -E2BIG, "an extent of %lld", (long long)n);
         return NN_NO_VALUE;
     }
-    tensor.data = to = nn_aligned_alloc(bytes);
+    tensor.data = to = nn_nnef_build_alloc(build, bytes);
     for (int64_t i = 0; to && i < n; i++)
         to[i] = i * step;
     return nn_nnef_build_constant(build, &tensor);

@@ -322,7 +322,7 @@ static NnValueId mirror(NnefBuild *build, NnValueId id, int axis, int64_t before
                            (long long)extent);
         return NN_NO_VALUE;
     }
-    indices.data = to = nn_aligned_alloc(bytes);
+    indices.data = to = nn_nnef_build_alloc(build, bytes);
     for (int64_t i = -before; to && i < extent + after; i++)
         to[i + before] = i < 0 ? -1 - i : i >= extent ? 2 * extent - 1 - i : i;
     return nn_nnef_build(build, "Gather", NNEF_ATTRIBUTES(NNEF_INT("axis", axis)), id,

@@ -203,16 +203,16 @@ static const NnefOperation operations[] = {
       "tensor, epsilon: scalar) -> (output: tensor)",
       nn_nnef_lower_batch_normalization },
 
-    { "avg_roi_pool" ROI ") -> (output: tensor)", nn_nnef_lower_refused },
-    { "max_roi_pool" ROI ") -> (output: tensor)", nn_nnef_lower_refused },
+    { "avg_roi_pool" ROI ") -> (output: tensor)", nn_nnef_lower_region },
+    { "max_roi_pool" ROI ") -> (output: tensor)", nn_nnef_lower_region },
     { "roi_resample" ROI ", method: string = 'symmetric') -> (output: tensor)",
-      nn_nnef_lower_refused },
+      nn_nnef_lower_region },
     { "avg_roi_align" ROI ", sampling_rate: integer[], resize_method: string = 'symmetric') -> "
       "(output: tensor)",
-      nn_nnef_lower_refused },
+      nn_nnef_lower_region },
     { "max_roi_align" ROI ", sampling_rate: integer[], resize_method: string = 'symmetric') -> "
       "(output: tensor)",
-      nn_nnef_lower_refused },
+      nn_nnef_lower_region },
 
     { "linear_quantize(x: tensor, min: tensor, max: tensor, bits: integer) -> (y: tensor)",
       nn_nnef_lower_linear_quantize },

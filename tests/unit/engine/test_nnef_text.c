@@ -275,6 +275,9 @@ static void test_caps(void)
                  "{ b = f(f(a, n = n - 1), n = n - 1) if n > 0 else a; }\n" GRAPH
                  "y = f(x, n = 40);\n}",
             -E2BIG, "more than 200000 operations and fragments");
+    refused(FLAT GRAPH "c = constant(shape = [3, 4, 999999], value = [1.0]);\n"
+                       "d = constant(shape = [7, 9, 999999], value = [1.0]);\ny = x;\n}",
+            -E2BIG, "6:5: constant: the constants are larger than 256 MiB");
     refused(FULL GRAPH "a = [1] * 100000000000;\ny = x;\n}", -ENOMEM, "out of memory, or over");
     refused(FULL GRAPH "a = [1, 2, 3, 4, 5, 6, 7, 8] * 1000;\nb = [a] * 10000;\n"
                        "c = [for i in b yield i * 10];\ny = x;\n}",
