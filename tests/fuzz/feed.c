@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "exec/exec.h"
+#include "nnp/section.h"
 
 /* Runs that a fuzzer has no time for say nothing new. */
 #define WORK_MAX 2000000
@@ -18,7 +20,8 @@ static void quiet(void *userdata, NnLogLevel level, const char *message)
 NnContext *feed_context(void)
 {
     static NnContext *context;
-    NnContextOptions options = { .threads = 1, .log = quiet };
+    /* Compiled files fit one tile of the kernels: that of the set all machines have. */
+    NnContextOptions options = { .threads = 1, .isa = "c", .log = quiet };
 
     if (!context && nn_context_new(&options, &context, NULL) < 0)
         abort();
@@ -29,7 +32,7 @@ void feed_check(int r, const void *made, const NnError *error)
 {
     size_t n = strnlen(error->message, sizeof(error->message));
 
-    if (r < 0 ? made || n == 0 || n == sizeof(error->message) || error->message[n - 1] == ' '
+    if (r < 0 ? made || n == 0 || n == sizeof(error->message) || (n > 1 && strcmp(error->message + n - 2, ": ") == 0)
               : !made) {
         fprintf(stderr, "%d: \"%s\"\n", r, error->message);
         abort();
@@ -67,6 +70,26 @@ static void fill(NnTensor *tensor, uint32_t *seed)
                     *seed >> 28 ? (uint8_t)(j < 4 ? small >> (8 * j) : small >> 31)
                                 : (uint8_t)(*seed >> (8 * (j % 3)));
     }
+}
+
+void feed_mend_nnp(const NnContext *context, uint8_t *bytes, size_t n)
+{
+    NnpHeader header, was;
+
+    if (n < sizeof(header))
+        return;
+    memcpy(&was, bytes, sizeof(was));
+    nn_nnp_identify(context, &header);
+    header.file_bytes = n;
+    memcpy(header.sections, was.sections, sizeof(header.sections));
+    for (size_t i = 0; i < _NNP_SECTION_MAX; i++) {
+        NnpSection *s = &header.sections[i];
+
+        if (s->offset <= n && s->bytes <= n - s->offset)
+            s->checksum = nn_hash_bytes(bytes + s->offset, s->bytes);
+    }
+    header.checksum = nn_hash_bytes(&header, offsetof(NnpHeader, checksum));
+    memcpy(bytes, &header, sizeof(header));
 }
 
 static bool is_short(const NnProgram *program)

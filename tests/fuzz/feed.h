@@ -15,5 +15,8 @@ void feed_check(int r, const void *made, const NnError *error);
  * done in a moment. */
 void feed_run(NnModel *model, uint32_t seed);
 
+/* Makes checksums and names of the machine right in what may be a compiled file. */
+void feed_mend_nnp(const NnContext *context, uint8_t *bytes, size_t n);
+
 /* A number that follows from all bytes. */
 uint32_t feed_seed(const uint8_t *bytes, size_t n);

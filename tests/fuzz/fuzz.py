@@ -31,6 +31,7 @@ PAGE = ROOT / 'docs' / 'fuzzing.md'
 WORK = ROOT / 'build-fuzz'
 COVERAGE = ROOT / 'build-fuzz-coverage'
 TESTDATA = pathlib.Path(os.environ.get('ONNX_TESTDATA', '/usr/share/libonnx-testdata/data'))
+DATA = pathlib.Path(os.environ.get('PLATED_DATA', ROOT.parent / 'shared' / 'data'))
 SEED_BYTES = 6 << 10                    # larger ones say nothing that smaller ones do not
 CORPUS_BYTES = 1 << 20                  # of one target in the repository
 CORPUS_FILES = 500
@@ -49,8 +50,16 @@ TARGETS = {
     'onnx_wire': ('the ONNX importer alone', ['engine/onnx/']),
     'onnx': ('ONNX from import to run', ['engine/onnx/', 'engine/graph/', 'engine/exec/',
                                          'engine/ops/', 'engine/passes/']),
+    'alloc': ('ONNX with one allocation failing, or all from one on', []),
+    'nnef_text': ('the NNEF importer alone', ['engine/nnef/']),
+    'nnef_quant': ('graph.quant of NNEF', []),
+    'nnef_tensor': ('tensor files of NNEF', ['engine/nnef/tensor.c']),
+    'nnef': ('NNEF from a directory to run', ['engine/nnef/']),
+    'nnp': ('compiled models from file to run', ['engine/nnp/']),
     'config': ('the configuration file', ['daemon/config']),
 }
+# The test run lets every allocation fail for the other corpora, so that this target has none.
+NO_CORPUS = {'alloc'}
 
 
 def run(argv, **kwargs):
@@ -75,16 +84,39 @@ def program(folder, target):
     return folder / 'tests' / 'fuzz' / f'fuzz_{target}'
 
 
+def right_files(kind):
+    """(name, contents) of small files that are right: what fuzzing begins with."""
+    if kind == 'onnx':
+        for path in sorted(TESTDATA.glob('**/model.onnx')):
+            yield path.parent.name, path.read_bytes()
+    elif kind == 'alloc':
+        for path in sorted((CORPUS / 'onnx').iterdir()):
+            yield path.name, os.urandom(2) + path.read_bytes()
+    elif kind == 'nnef':
+        for path in sorted(DATA.glob('models/nnef/**/graph.nnef')):
+            yield path.parent.name, path.read_bytes()
+
+
 def seeds(target):
-    """A folder of small right files to begin with."""
+    """The folder of the right files."""
     folder = WORK / 'seeds' / target.split('_')[0]
     if not folder.exists():
         folder.mkdir(parents=True)
-        if folder.name == 'onnx':
-            for path in sorted(TESTDATA.glob('**/model.onnx')):
-                if path.stat().st_size <= SEED_BYTES:
-                    shutil.copy(path, folder / f'{path.parent.name}.onnx')
+        for name, contents in right_files(folder.name):
+            if len(contents) <= SEED_BYTES:
+                (folder / name).write_bytes(contents)
     return folder
+
+
+def dictionary(target):
+    """libFuzzer's option for a dictionary of what the reader knows."""
+    if not target.startswith('nnef'):
+        return []
+    path = WORK / 'nnef.dict'
+    told = run([sys.executable, HERE / 'words.py', '--dict',
+                *sorted((ROOT / 'engine' / 'nnef').glob('*.c'))], capture_output=True, check=True)
+    path.write_bytes(told.stdout)
+    return [f'-dict={path}']
 
 
 def working_corpus(target):
@@ -98,10 +130,9 @@ def start(target, seconds, job):
     log = WORK / 'logs' / f'{target}-{job}.log'
     log.parent.mkdir(exist_ok=True)
     (WORK / 'findings').mkdir(exist_ok=True)
-    words = WORK / 'tests' / 'fuzz' / f'{target.split("_")[0]}.dict'
     argv = [program(WORK, target), *LIMITS, '-reload=1', '-print_final_stats=1',
             f'-max_total_time={seconds}', f'-artifact_prefix={WORK}/findings/{target}-',
-            *([f'-dict={words}'] if words.exists() else []),
+            *dictionary(target),
             working_corpus(target), CORPUS / target, seeds(target)]
     (CORPUS / target).mkdir(parents=True, exist_ok=True)
     with open(log, 'wb') as out:
@@ -147,6 +178,8 @@ def fuzz(target, seconds, jobs):
 def keep(target):
     """Makes the repository's corpus of a target anew: the fewest inputs that reach every edge,
     and all that once broke something (found-*). Files of others are no part of it."""
+    if target in NO_CORPUS:
+        return
     foreign = {hashlib.sha1(p.read_bytes()).digest() for p in seeds(target).iterdir()}
     fresh = WORK / 'merged' / target
     shutil.rmtree(fresh, ignore_errors=True)
@@ -196,6 +229,13 @@ def subject_commit(subject):
     return done.stdout.strip() or 'not in this history'
 
 
+def stored_files(target):
+    if target in NO_CORPUS:
+        return '–'
+    files = list((CORPUS / target).iterdir())
+    return f'{len(files)} files, {sum(p.stat().st_size for p in files) / 1024:.0f} KiB'
+
+
 def write_page():
     entries = [json.loads(line) for line in LOG.read_text().splitlines()]
     findings = json.loads((HERE / 'findings.json').read_text())
@@ -204,7 +244,7 @@ def write_page():
              'Every reader of a file is a fuzz target in `tests/fuzz/`, run by libFuzzer under the',
              'address and undefined-behaviour sanitizers. ONNX files are changed field by field',
              '(`mutate.c`), so that most of them are still models. The first inputs are the node',
-             'tests of ONNX, where Debian has them installed (`libonnx-testdata`); the stored corpora hold only what was made from them by mutation,',
+             'tests of ONNX where Debian\'s `libonnx-testdata` is installed; the stored corpora hold only what was made from them by mutation,',
              'the fewest inputs that reach every edge, and each input that once broke something',
              '(`found-*`). `./run test` replays them all.', '',
              '| target | what it reads | executions | CPU hours | corpus | edges |',
@@ -217,13 +257,13 @@ def write_page():
         cpu = sum(e['cpu_s'] for e in own) / 3600
         hours += cpu
         lines.append(f'| {target} | {what} | {sum(e["executions"] for e in own):,} | {cpu:.2f} | '
-                     f'{len(list((CORPUS / target).iterdir()))} files | {own[-1]["edges"]:,} |')
+                     f'{stored_files(target)} | {own[-1]["edges"]:,} |')
     lines += ['', f'Together {sum(e["executions"] for e in entries):,} executions in {hours:.2f} '
               f'hours of processor time, last at commit {entries[-1]["commit"]}.', '',
               '## Lines that the stored corpora reach', '',
               '| target | files | lines | reached |', '| --- | --- | ---: | ---: |']
     for target in TARGETS:
-        if any(e['target'] == target for e in entries):
+        if any(e['target'] == target for e in entries) and TARGETS[target][1]:
             for folder, (reached, count) in line_coverage(target).items():
                 lines.append(f'| {target} | `{folder}` | {count:,} | '
                              f'{100 * reached / max(count, 1):.1f} % |')

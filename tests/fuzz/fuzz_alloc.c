@@ -12,6 +12,8 @@
 #include "exec/exec.h"
 #include "fail_alloc.h"
 #include "feed.h"
+#include "nnef/nnef.h"
+#include "nnp/nnp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
@@ -19,6 +21,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 #define SWEEP_MAX 2000
 #define WORK_MAX 2000000
 #define ARENA_MAX ((size_t)1 << 20)
+
+static int load_nnef(const uint8_t *bytes, size_t n, NnError *error)
+{
+    NnGraph *graph = NULL;
+    int r = nn_nnef_import_text("fuzz", NULL, (const char *)bytes, n, NULL, 0, &graph, error);
+
+    feed_check(r, graph, error);
+    nn_graph_free(graph);
+    return r;
+}
 
 static int run(NnModel *model, NnError *error)
 {
@@ -52,11 +64,15 @@ static int attempt(NnContext *context, const uint8_t *bytes, size_t n, long k, b
 
     error->message[0] = '\0';
     fail_alloc_at(k, on);
-    r = nn_model_load_memory(context, "fuzz", bytes, n, &options, &model, error);
-    feed_check(r, model, error);
-    if (r >= 0)
-        r = run(model, error);
-    nn_model_free(model);
+    if (n > 7 && memcmp(bytes, "version", 7) == 0) {
+        r = load_nnef(bytes, n, error);
+    } else {
+        r = nn_model_load_memory(context, "fuzz", bytes, n, &options, &model, error);
+        feed_check(r, model, error);
+        if (r >= 0)
+            r = run(model, error);
+        nn_model_free(model);
+    }
     *ret_count = fail_alloc_count();
     fail_alloc_at(-1, false);
     if (fail_alloc_live() != live) {
@@ -87,13 +103,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     NnContext *context = feed_context();
     NnError error;
+    uint8_t *copy = memcpy(malloc(n + 1), bytes, n);
+    int expected;
     long count;
-    int expected = attempt(context, bytes, n, -1, false, &error, &count);
 
+    if (nn_nnp_detect(copy, n))
+        feed_mend_nnp(context, copy, n);
+    expected = attempt(context, copy, n, -1, false, &error, &count);
     for (long k = 0; k < count && count <= SWEEP_MAX; k++) {
-        check(context, bytes, n, k, false, expected);
-        check(context, bytes, n, k, true, expected);
+        check(context, copy, n, k, false, expected);
+        check(context, copy, n, k, true, expected);
     }
+    free(copy);
     return 0;
 }
 #else

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Prints the words that the operators know, as C strings: words.py FILE…
+"""Prints the words that some sources know, as C strings: words.py FILE…
 
-Operators, attributes and their values stand as literals in the operators' files; what has a
+With --dict they are a dictionary of libFuzzer. Operators, attributes and their values stand as literals in the operators' files; what has a
 space or a format in it is a sentence.
 """
 import pathlib
@@ -21,7 +21,7 @@ def words(paths):
 
 def main():
     for word in sorted(set(words(p for p in sys.argv[1:] if p.endswith('.c')))):
-        print(f'"{word}",')
+        print(f'"{word}"' if '--dict' in sys.argv else f'"{word}",')
 
 
 if __name__ == '__main__':
