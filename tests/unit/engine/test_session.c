@@ -262,6 +262,88 @@ static void test_sessions_in_threads(void)
     free(bytes);
 }
 
+enum { MODELS = 3, THREADS = 4 };
+
+/* Three networks of one context, and what each gives for one input. */
+typedef struct Crowd {
+    Net nets[MODELS];
+    const uint8_t *bytes[MODELS];
+    size_t n_bytes[MODELS];
+    float *expected[MODELS];
+} Crowd;
+
+typedef struct Member {
+    Crowd *crowd;
+    size_t number;
+} Member;
+
+static void check_run(NnModel *model, const float *expected)
+{
+    int64_t n;
+    float *got = run(model, 11, &n);
+
+    TEST_INT(memcmp(got, expected, (size_t)n * sizeof(float)), 0);
+    free(got);
+}
+
+/* Sessions of all the models, made and freed at each turn; every third turn a model
+ * of its own is loaded, run and freed while others run. */
+static void *come_and_go(void *userdata)
+{
+    const Member *member = userdata;
+    Crowd *crowd = member->crowd;
+
+    for (size_t turn = 0; turn < 12; turn++) {
+        size_t i = (turn + member->number) % MODELS;
+        NnModel *own = NULL;
+        NnError error;
+
+        check_run(crowd->nets[i].model, crowd->expected[i]);
+        if (turn % 3 != member->number % 3)
+            continue;
+        if (nn_model_load_memory(crowd->nets[0].context, "m", crowd->bytes[i], crowd->n_bytes[i],
+                                 NULL, &own, &error) < 0)
+            TEST_FAIL("%s", error.message);
+        check_run(own, crowd->expected[i]);
+        nn_model_free(own);
+    }
+    return NULL;
+}
+
+static void test_models_in_threads(void)
+{
+    Crowd crowd = { 0 };
+    Member members[THREADS];
+    pthread_t threads[THREADS];
+    int64_t n;
+
+    for (size_t i = 0; i < MODELS; i++) {
+        NnError error;
+
+        crowd.bytes[i] = all_patterns(&crowd.n_bytes[i]);
+        if (i == 0)
+            crowd.nets[0] = load(crowd.bytes[0], crowd.n_bytes[0], 3, false);
+        else if (nn_model_load_memory(crowd.nets[0].context, "m", crowd.bytes[i], crowd.n_bytes[i],
+                                      NULL, &crowd.nets[i].model, &error) < 0)
+            TEST_FAIL("%s", error.message);
+        crowd.expected[i] = run(crowd.nets[i].model, 11, &n);
+    }
+    /* Their weights differ, and so do their results. */
+    TEST_TRUE(memcmp(crowd.expected[0], crowd.expected[1], (size_t)n * sizeof(float)) != 0);
+    for (size_t i = 0; i < THREADS; i++) {
+        members[i] = (Member){ &crowd, i };
+        TEST_INT(pthread_create(&threads[i], NULL, come_and_go, &members[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (size_t i = MODELS; i-- > 0;) {
+        free(crowd.expected[i]);
+        free((void *)crowd.bytes[i]);
+        nn_model_free(crowd.nets[i].model);
+    }
+    nn_context_free(crowd.nets[0].context);
+}
+
 /* NonZero: as many columns as there are elements that are not zero. */
 static void test_dynamic(void)
 {
@@ -309,6 +391,7 @@ int main(void)
     test_clip();
     test_threads_change_nothing();
     test_sessions_in_threads();
+    test_models_in_threads();
     test_dynamic();
     return 0;
 }
