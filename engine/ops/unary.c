@@ -29,7 +29,6 @@ UNARY_FLOAT(floor, "Floor", 6, 2, floor(x))
 UNARY_FLOAT(ceil, "Ceil", 6, 2, ceil(x))
 /* Halves go to the even neighbour, as in the default rounding mode. */
 UNARY_FLOAT(round, "Round", 11, 2, rint(x))
-UNARY_FLOAT(erf, "Erf", 9, 32, erf(x))
 UNARY_FLOAT(sin, "Sin", 7, 32, sin(x))
 UNARY_FLOAT(cos, "Cos", 7, 32, cos(x))
 UNARY_FLOAT(tan, "Tan", 7, 32, tan(x))
@@ -52,6 +51,7 @@ UNARY_NUMBER(neg, "Neg", 6, 1, _Generic((T)0, float: -x, double: -x, default: 0 
 UNARY_NUMBER(abs, "Abs", 6, 1,
              _Generic((T)0, float: fabs((double)x), double: fabs((double)x),
                       default: x < (T)0 ? 0 - (uint64_t)x : (uint64_t)x))
+UNARY_NUMBER(erf, "Erf", 9, 32, erf(x))
 UNARY_NUMBER(sign, "Sign", 9, 1, x != x ? x : (T)((x > (T)0) - (x < (T)0)))
 
 UNARY(bitwise_not, "BitwiseNot", 18, NN_TYPES_INT, NN_SWITCH_INT, 1, ~x)

@@ -3,13 +3,15 @@
 """Quantised operators against their definitions in numpy, integer by integer."""
 import itertools
 import pathlib
+import subprocess
 import sys
+import tempfile
 import unittest
 
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from test_operators import Case, f32, i64
+from test_operators import NN, Case, TensorProto, f32, helper, numpy_helper
 
 random = np.random.RandomState(11)
 BYTES = (np.uint8, np.int8)
@@ -292,6 +294,26 @@ class Linear(Exact):
                 self.check('DynamicQuantizeLinear', [x], [y, scale, zero], 11, threads)
         self.check('DynamicQuantizeLinear', [np.zeros((2, 3), np.float32)],
                    [np.zeros((2, 3), np.uint8), np.float32(1), np.uint8(0)], 11)
+
+    def test_other_types(self):
+        """float8 and 4 bits are refused by name, as initialisers and as inputs."""
+        for number, name in ((17, 'float8'), (19, 'float8'), (21, '4 bits'), (22, '4 bits')):
+            node = helper.make_node('DequantizeLinear', ['x', 'scale'], ['y'])
+            info = helper.make_tensor_value_info
+            tensor = TensorProto(name='x', dims=[2], data_type=number, raw_data=bytes(2))
+            for inputs, constants in (([], [tensor]), ([info('x', number, [2])], [])):
+                scale = numpy_helper.from_array(np.float32(1), 'scale')
+                graph = helper.make_graph([node], 'case', inputs, [info('y', 1, [2])],
+                                          [*constants, scale])
+                model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 21)],
+                                          ir_version=7)
+                with tempfile.NamedTemporaryFile(suffix='.onnx') as file:
+                    file.write(model.SerializeToString())
+                    file.flush()
+                    done = subprocess.run([NN, 'inspect', file.name], capture_output=True,
+                                          text=True)
+                self.assertGreater(done.returncode, 0)
+                self.assertIn(f'element type {number} ({name}) is not supported', done.stderr)
 
 
 class Contrib(Exact):

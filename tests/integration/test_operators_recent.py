@@ -75,6 +75,12 @@ class Elementwise(Case):
         self.refuse('int4', 'Cast', [x], 21, to=22)
         self.refuse('string', 'Cast', [x], 21, to=8)
 
+    def test_erf(self):
+        """Of integers: towards zero, as a cast has it."""
+        x = np.int32([-100, -2, -1, 0, 1, 2, 3, 100])
+        self.check('Erf', [x], np.int32([-1, 0, 0, 0, 0, 0, 0, 1]), 13)
+        self.check('Erf', [x[3:].astype(np.uint8)], np.uint8([0, 0, 0, 0, 1]), 13)
+
     def test_compare(self):
         a, b = random.randint(0, 3, (2, 40)).astype(np.uint8)
         for opset in (13, 19, 21):
