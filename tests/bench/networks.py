@@ -31,7 +31,7 @@ ONNX Runtime on one thread. The difference is the largest one of all outputs, di
 largest value of that output (0.01 where all are smaller); {tolerance:g} passes. Where activations
 are rounded to 8 bits, a sum in another order moves some of them by a whole step and layers behind
 it move more: there the root mean square of the difference must be at most {rounded:g} of that of
-the output. All weights of one tensor are equal in the networks under `light`: they show that
+the output. In the networks under `light` nearly all weights of a tensor are equal: they show that
 operators and shapes are right, little of the numbers.
 
 Outputs that stand beside a file, made by others, are compared as well;
