@@ -141,6 +141,9 @@ const PlatedConfigEntry plated_config_table[] = {
          "means those of the system."),
     TEXT(mqtt, cert_file, path, "", "Certificate of this client."),
     TEXT(mqtt, key_file, path, "", "Private key of this client."),
+    BOOLEAN(mqtt, commands, "no",
+            "Obey `snapshot` (the next frame on topic `snapshot`) and `reload` on topic `command`. "
+            "Whoever may publish there may do so."),
     NUMBER(mqtt, state_interval, state_interval_us, duration, 1, 86400, "30s",
            "How often the state is published; changes of the camera are told at once."),
 

@@ -33,6 +33,7 @@ typedef struct Acknowledgement {
 typedef struct Message {
     char *topic;
     GBytes *payload;
+    bool retained;
 } Message;
 
 struct PlatedMqtt {
@@ -132,6 +133,7 @@ static void on_message(struct mosquitto *mosq, void *userdata,
 
     copy->topic = g_strdup(message->topic);
     copy->payload = g_bytes_new(message->payload, (gsize)message->payloadlen);
+    copy->retained = message->retain;
     g_queue_push_tail(&mqtt->messages, copy);
 }
 
@@ -511,7 +513,8 @@ static void settle(PlatedMqtt *mqtt)
             const void *payload = g_bytes_get_data(message->payload, &n);
 
             if (mqtt->callbacks.message)
-                mqtt->callbacks.message(mqtt->userdata, message->topic, payload, n);
+                mqtt->callbacks.message(mqtt->userdata, message->topic, payload, n,
+                                        message->retained);
             message_free(message);
         } else if (mqtt->told_connack) {
             settle_connack(mqtt);

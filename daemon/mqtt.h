@@ -34,7 +34,8 @@ typedef struct PlatedMqttCallbacks {
     void (*failed)(void *userdata, const char *sentence, bool again);
     /* The broker has acknowledged a message, or refused it for good. */
     void (*published)(void *userdata, int mid, bool accepted);
-    void (*message)(void *userdata, const char *topic, const void *payload, size_t n);
+    void (*message)(void *userdata, const char *topic, const void *payload, size_t n,
+                    bool retained);
 } PlatedMqttCallbacks;
 
 /* -ENOTSUP without TLS in the library, -ENOENT for a missing certificate, -EINVAL. */

@@ -41,7 +41,8 @@ static void print_passage(JsonObject *passage)
            text_of(passage, "direction"), text_of(passage, "camera"));
 }
 
-static void on_message(void *userdata, const char *topic, const void *payload, size_t n)
+static void on_message(void *userdata, const char *topic, const void *payload, size_t n,
+                       bool retained)
 {
     Watch *watch = userdata;
     g_autofree char *text = g_strndup(payload, n);

@@ -26,6 +26,7 @@
 #define DRAIN_AT_END_US     (30 * SECOND_US) /* when a clip is over */
 #define GOODBYE_US          (2 * SECOND_US)
 #define TRIM_EVERY_S        3600
+#define SNAPSHOT_QUALITY    85
 
 static void begin_stop(PlatedService *service, int64_t drain_us);
 
@@ -216,11 +217,45 @@ void plated_service_publish_discovery(PlatedService *service, bool away)
         plated_discovery_each(service->config, away, publish_retained, service);
 }
 
+static void subscribe_commands(PlatedService *service)
+{
+    g_autofree char *topic = plated_publisher_topic(service->config, "command");
+
+    if (service->config->mqtt.commands && plated_mqtt_subscribe(service->mqtt, topic) < 0)
+        plated_log(service->log, PLATED_LOG_WARNING, "%s: cannot subscribe", topic);
+}
+
+static gboolean reload(gpointer userdata)
+{
+    plated_reload_begin(userdata);
+    return G_SOURCE_REMOVE;
+}
+
+/* A retained command is one that somebody gave once, and comes at every connection. */
+static void on_command(void *userdata, const char *topic, const void *payload, size_t n,
+                       bool retained)
+{
+    PlatedService *service = userdata;
+
+    if (!service->config->mqtt.commands || service->stopping)
+        return;
+    if (retained)
+        plated_log(service->log, PLATED_LOG_WARNING, "a retained command is not obeyed");
+    else if (n == strlen("snapshot") && memcmp(payload, "snapshot", n) == 0)
+        plated_worker_snapshot(service->worker);
+    else if (n == strlen("reload") && memcmp(payload, "reload", n) == 0)
+        g_idle_add(reload, service); /* the connection may go, which is calling us */
+    else
+        plated_log(service->log, PLATED_LOG_WARNING,
+                   "a command of %zu bytes is neither snapshot nor reload", n);
+}
+
 static void on_connected(void *userdata)
 {
     PlatedService *service = userdata;
 
     plated_log(service->log, PLATED_LOG_INFO, "connected to broker %s", service->config->mqtt.host);
+    subscribe_commands(service);
     plated_service_publish_discovery(service, false);
     publish_availability(service, "online", NULL);
     plated_service_publish_state(service);
@@ -254,6 +289,7 @@ int plated_service_new_mqtt(PlatedService *service, const PlatedConfig *config,
         .connected = on_connected,
         .failed = on_broker_failed,
         .published = on_published,
+        .message = on_command,
     };
 
     return plated_broker_new(config, false, &callbacks, service, ret_mqtt, error);
@@ -435,6 +471,19 @@ static void on_picture(void *userdata, const char *topic, const uint8_t *bytes, 
     g_idle_add_full(G_PRIORITY_DEFAULT, publish_picture, picture, picture_free);
 }
 
+static void on_snapshot(void *userdata, const LprFrame *frame)
+{
+    PlatedService *service = userdata;
+    _cleanup_free_ uint8_t *bytes = NULL;
+    NnError error = {0};
+    size_t n;
+
+    if (lpr_picture_encode(frame, NULL, SNAPSHOT_QUALITY, &bytes, &n, &error) < 0)
+        plated_log(service->log, PLATED_LOG_WARNING, "no snapshot: %s", error.message);
+    else
+        on_picture(service, "snapshot", bytes, n);
+}
+
 static void in_main_loop(GSourceFunc function, PlatedService *service)
 {
     g_idle_add_full(G_PRIORITY_DEFAULT, function, service, NULL);
@@ -583,6 +632,7 @@ static int start_worker(PlatedService *service, NnError *error)
     static const PlatedWorkerCallbacks callbacks = {
         .passage = on_passage,
         .first_frame = on_first_frame,
+        .snapshot = on_snapshot,
         .flushed = on_flushed,
         .ended = on_worker_ended,
     };
@@ -681,6 +731,8 @@ static void tear_down(PlatedService *service)
     for (size_t i = 0; i < NN_ARRAY_SIZE(sources); i++)
         clear_source(sources[i]);
     service->stopping = true;
+    while (g_idle_remove_by_data(service))
+        ;
     while (service->reload)
         g_main_context_iteration(NULL, TRUE);
     if (service->mqtt)

@@ -23,7 +23,7 @@ struct PlatedWorker {
     GMutex lock; /* for the orders and the stats */
     PlatedRecognition *next_recognition;
     LprTrackerOptions next_tracker;
-    bool new_tracker, live, still, flush, cut;
+    bool new_tracker, live, still, flush, cut, snapshot;
     PlatedWorkerStats stats;
 
     /* Of the thread. */
@@ -133,6 +133,18 @@ static void complain(PlatedWorker *worker, const char *sentence)
     plated_log(worker->log, PLATED_LOG_ERROR, "recognition failed: %s", sentence);
 }
 
+static void show(PlatedWorker *worker, const LprFrame *frame)
+{
+    bool wanted;
+
+    g_mutex_lock(&worker->lock);
+    wanted = worker->snapshot;
+    worker->snapshot = false;
+    g_mutex_unlock(&worker->lock);
+    if (wanted)
+        worker->callbacks.snapshot(worker->userdata, frame);
+}
+
 static void look_at(PlatedWorker *worker, LprFrame *frame)
 {
     LprPlate plates[LPR_PLATES_MAX];
@@ -140,6 +152,7 @@ static void look_at(PlatedWorker *worker, LprFrame *frame)
     NnError error = {0};
     int r;
 
+    show(worker, frame);
     worker->last_time_us = lpr_frame_time_us(frame);
     worker->last_realtime_us = lpr_frame_realtime_us(frame);
     r = lpr_recognizer_run(worker->recognition->recognizer, frame, plates, &n, NULL, &error);
@@ -271,6 +284,13 @@ void plated_worker_set_tracker(PlatedWorker *worker, const LprTrackerOptions *op
     lpr_filter_unref(worker->next_tracker.filter);
     worker->next_tracker = *options;
     worker->new_tracker = true;
+}
+
+void plated_worker_snapshot(PlatedWorker *worker)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&worker->lock);
+
+    worker->snapshot = true;
 }
 
 void plated_worker_cut(PlatedWorker *worker)

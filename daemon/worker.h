@@ -14,6 +14,7 @@ typedef struct PlatedWorker PlatedWorker;
 typedef struct PlatedWorkerCallbacks {
     void (*passage)(void *userdata, const LprPassage *passage, const LprRecognizer *recognizer);
     void (*first_frame)(void *userdata);
+    void (*snapshot)(void *userdata, const LprFrame *frame); /* after plated_worker_snapshot() */
     void (*flushed)(void *userdata); /* after plated_worker_flush() */
     void (*ended)(void *userdata);   /* after plated_worker_stop(): the last call */
 } PlatedWorkerCallbacks;
@@ -47,6 +48,8 @@ void plated_worker_set_source(PlatedWorker *worker, bool live, bool still);
 void plated_worker_set_recognition(PlatedWorker *worker, PlatedRecognition *recognition);
 /* Goes on under new rules; running passages stay. */
 void plated_worker_set_tracker(PlatedWorker *worker, const LprTrackerOptions *options);
+/* Shows the next frame once. */
+void plated_worker_snapshot(PlatedWorker *worker);
 /* Ends the running passages now: other frames follow. */
 void plated_worker_cut(PlatedWorker *worker);
 /* Ends the running passages once all frames that were put are done. */

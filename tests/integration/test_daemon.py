@@ -11,6 +11,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from tests.demo import broker                                                # noqa: E402
 from tests.integration import schema                                         # noqa: E402
 from tests.integration.daemon import (Case, MODELS, PATIENCE_S, PLATED, keys, sequence, unique,
                                       wait_for)                              # noqa: E402
@@ -288,6 +289,34 @@ class Life(Case):
         wait_for(lambda: len(subscriber.passages()) >= 1, 'passages')
         for plate in self.plates:
             self.assertNotIn(plate, daemon.said())
+
+
+class Commands(Case):
+    def command(self, port, *arguments):
+        subprocess.run([broker.program('mosquitto_pub'), '-p', str(port), '-t', 'plated/gate/command',
+                        '-q', '1', *arguments], check=True, timeout=PATIENCE_S)
+
+    def test_commands(self):
+        mosquitto = self.mosquitto()
+        subscriber = self.subscriber(mosquitto.port, pattern='plated/gate/snapshot')
+        self.command(mosquitto.port, '-m', 'reload', '-r')
+        source = sequence(self.pictures, ['none'] * 3, 'idle')
+        daemon = self.daemon(mosquitto.port, mqtt={'commands': 'yes'},
+                             camera={'source': source, 'loop': 'yes', 'realtime': 'yes'})
+        daemon.wait_said('a retained command is not obeyed')
+        self.command(mosquitto.port, '-m', 'snapshot')
+        wait_for(subscriber.messages, 'a snapshot')
+        self.assertTrue(subscriber.messages()[0][2].startswith(b'\xff\xd8'))
+        self.command(mosquitto.port, '-m', 'open the gate')
+        daemon.wait_said('a command of 13 bytes is neither snapshot nor reload')
+        self.command(mosquitto.port, '-m', 'reload')
+        daemon.wait_said('plated.conf was applied')
+        self.assertEqual(len(subscriber.messages()), 1)
+        daemon.configure(mqtt={'commands': 'no'})
+        daemon.reload()
+        self.command(mosquitto.port, '-m', 'snapshot')
+        self.assertEqual(daemon.end(), 0)
+        self.assertEqual(len(subscriber.messages()), 1)
 
 
 class Reload(Case):
