@@ -95,6 +95,18 @@ def make_fixtures():
     return None
 
 
+def answers(tool, model, compiled, tensors, tolerance):
+    """What is wrong with a model's outputs, and with those of its compiled file; or None."""
+    status, output = suites.run([tool, 'verify', model, *tensors, *tolerance], 'verify', 120)
+    yield suites.tail(output, 4) if status else None
+    inputs = [a for pair in zip(tensors[::2], tensors[1::2]) if pair[0] == '--input' for a in pair]
+    status, output = suites.run([tool, 'compile', model, compiled, *inputs], 'compile', 120)
+    if not status:
+        status, output = suites.run([tool, 'verify', compiled, *tensors, *tolerance], 'verify', 120)
+    compiled.unlink(missing_ok=True)
+    yield suites.tail(output, 4) if status else None
+
+
 def fixtures():
     """The engine's answers beside PyTorch's for every network, head and opset."""
     why = make_fixtures()
@@ -104,12 +116,14 @@ def fixtures():
     folder = BUILD / 'fixtures'
     cases = [line.split() for line in (folder / 'cases.txt').read_text().splitlines()]
     for name, rtol, atol in (c for c in cases if c):
-        argv = [BUILD / 'engine' / 'plated-nn', 'verify', folder / name / 'model.onnx']
+        tensors = []
         for path in sorted((folder / name).glob('*.npy')):
             kind, _, tensor = path.stem.partition('_')
-            argv += ['--input' if kind == 'input' else '--expect', f'{tensor}={path}']
-        status, output = suites.run([*argv, '--rtol', rtol, '--atol', atol], 'verify', 120)
-        yield failed(name, suites.tail(output, 4)) if status else passed(name)
+            tensors += ['--input' if kind == 'input' else '--expect', f'{tensor}={path}']
+        wrong = answers(BUILD / 'engine' / 'plated-nn', folder / name / 'model.onnx',
+                        folder / 'compiled.nnp', tensors, ['--rtol', rtol, '--atol', atol])
+        for form, why in zip((name, f'{name}.nnp'), wrong):
+            yield failed(form, why) if why is not None else passed(form)
 
 
 def models():
