@@ -493,8 +493,6 @@ static int apply_fused(const NnNode *node, const Fused *fused, NnError *error)
 {
     NnFused to;
 
-    if (node->op->flags & NN_OP_BODY)
-        return nn_error_set(error, -EBADMSG, "a compiled file holds it written out");
     if (!fused->given)
         return 0;
     if (!node->op->fused)

@@ -48,12 +48,14 @@ static void writer_clear(Writer *writer)
 
 static void put(Writer *writer, const void *bytes, size_t n)
 {
+    if (writer->failed || n == 0)
+        return;
     if (writer->capacity - writer->n < n) {
         size_t capacity = NN_MAX(writer->capacity * 2, writer->n + n);
         uint8_t *bigger = realloc(writer->bytes, capacity);
 
-        writer->failed = writer->failed || !bigger;
-        if (writer->failed)
+        writer->failed = !bigger;
+        if (!bigger)
             return;
         writer->bytes = bigger;
         writer->capacity = capacity;
@@ -150,7 +152,7 @@ static int map_values(Writer *writer)
 
 static int put_value(Writer *writer, const NnValue *value)
 {
-    bool read = writer->read[value - writer->graph->values];
+    bool read = writer->read[value - writer->graph->values] && value->tensor.data;
     size_t bytes;
     int r;
 
