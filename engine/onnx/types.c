@@ -23,21 +23,6 @@ int nn_onnx_opset(const Onnx__Model *proto, const char *domain, int fallback)
     return version < 1 || version > INT32_MAX ? 0 : (int)version;
 }
 
-const char *nn_onnx_type_words(int64_t number)
-{
-    switch (number) {
-    case 0: return " (none)";
-    case 8: return " (string)";
-    case 14: return " (complex64)";
-    case 15: return " (complex128)";
-    case 16: return " (bfloat16)";
-    case 17 ... 20: return " (float8)";
-    case 21:
-    case 22: return " (4 bits)";
-    default: return "";
-    }
-}
-
 static int64_t dim_size(const Onnx__Dimension *dim)
 {
     if (dim->dim_param && *dim->dim_param)
@@ -72,8 +57,8 @@ int nn_onnx_input_type(const Onnx__ValueInfo *info, NnValue *value, NnError *err
     type = info->type->tensor_type;
     tensor.dtype = nn_dtype_from_onnx(type->elem_type);
     if (tensor.dtype == NN_DTYPE_UNDEFINED)
-        return nn_error_set(error, -ENOTSUP, "input '%s': element type %d%s is not supported", name,
-                            type->elem_type, nn_onnx_type_words(type->elem_type));
+        return nn_error_set(error, -ENOTSUP, "input '%s': element type %d (%s) is not supported", name,
+                            type->elem_type, nn_onnx_type_name(type->elem_type));
     if (!type->shape)
         return nn_error_set(error, -ENOTSUP, "input '%s' has no shape", name);
     if (type->shape->n_dim > NN_RANK_MAX)

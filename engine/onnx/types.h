@@ -4,10 +4,6 @@
 #include "graph/graph.h"
 #include "onnx.pb-c.h"
 
-/* " (string)" and so on for numbers of TensorProto.DataType that the engine does not
- * have, for messages; "" for those that nobody has. */
-const char *nn_onnx_type_words(int64_t number);
-
 /* What the file says of an input: dtype, dims, names of dims. A dimension that is
  * open or named stays -1 until shapes are bound. -ENOTSUP, -E2BIG, -ENOMEM. */
 NN_MUST_CHECK int nn_onnx_input_type(const Onnx__ValueInfo *info, NnValue *value, NnError *error);
