@@ -48,6 +48,18 @@ static void budget_free(void *data, void *p)
     free(p);
 }
 
+/* Why a message could not be unpacked; `malformed` where memory was not the reason. */
+static int not_unpacked(const ProtobufCAllocator *allocator, const char *malformed, NnError *error)
+{
+    const Budget *budget = allocator->allocator_data;
+
+    if (budget->r == -ENOMEM)
+        return nn_error_set(error, -ENOMEM, "out of memory");
+    if (budget->r == -E2BIG)
+        return nn_error_set(error, -E2BIG, "it has more parts than a file of its size may");
+    return nn_error_set(error, -EBADMSG, "%s", malformed);
+}
+
 static const char *or_empty(const char *s)
 {
     return s ? s : "";
@@ -310,7 +322,7 @@ static int import_body(Import *outer, const ProtobufCBinaryData *bytes, NnGraph 
                             NN_LIMIT_BODY_DEPTH);
     proto = onnx__graph__unpack(outer->allocator, bytes->len, bytes->data);
     if (!proto)
-        return nn_error_set(outer->error, -EBADMSG, "it holds no graph, or is cut short");
+        return not_unpacked(outer->allocator, "it holds no graph, or is cut short", outer->error);
     r = nn_graph_new(&graph);
     if (r >= 0) {
         import.graph_proto = proto;
@@ -512,16 +524,6 @@ static int import_graph(Import *import)
     return r < 0 ? r : import_parts(import);
 }
 
-static int not_unpacked(const char *name, const Budget *budget, NnError *error)
-{
-    if (budget->r == -ENOMEM)
-        return nn_error_set(error, -ENOMEM, "%s: out of memory", name);
-    if (budget->r == -E2BIG)
-        return nn_error_set(error, -E2BIG, "%s: it has more parts than a file of its size may",
-                            name);
-    return nn_error_set(error, -EBADMSG, "%s: not an ONNX model, or cut short", name);
-}
-
 int nn_onnx_import(const char *name, const char *directory, const void *bytes, size_t n_bytes,
                    NnGraph **ret_graph, NnError *error)
 {
@@ -536,8 +538,10 @@ int nn_onnx_import(const char *name, const char *directory, const void *bytes, s
         return nn_error_set(error, -E2BIG, "%s: larger than %zu MiB", name,
                             NN_LIMIT_FILE_BYTES >> 20);
     proto = onnx__model__unpack(&allocator, n_bytes, bytes);
-    if (!proto)
-        return not_unpacked(name, &budget, error);
+    if (!proto) {
+        r = not_unpacked(&allocator, "not an ONNX model, or cut short", error);
+        return nn_error_prefix(error, r, "%s", name);
+    }
     r = nn_graph_new(&graph);
     if (r < 0)
         out_of_memory(r, error);
