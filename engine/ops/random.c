@@ -191,6 +191,12 @@ static int normal_run(const NnCall *call)
     return 0;
 }
 
+/* A number is tens of steps, and all of the generator's state to begin with. */
+static uint64_t fill_work(const NnCall *call)
+{
+    return 32 * (uint64_t)nn_tensor_elements(call->out[0]);
+}
+
 #define FILL_OP(symbol, name, inputs, op_flags, run_func)       \
     const NnOp nn_op_##symbol = {                               \
         .type = name,                                           \
@@ -204,6 +210,7 @@ static int normal_run(const NnCall *call)
         .prepare = symbol##_prepare,                            \
         .infer = fill_infer,                                    \
         .run = run_func,                                        \
+        .work = fill_work,                                      \
     };
 
 FILL_OP(random_normal, "RandomNormal", 0, 0, normal_run)
