@@ -31,10 +31,9 @@ PAGE = ROOT / 'docs' / 'fuzzing.md'
 WORK = ROOT / 'build-fuzz'
 COVERAGE = ROOT / 'build-fuzz-coverage'
 TESTDATA = pathlib.Path(os.environ.get('ONNX_TESTDATA', '/usr/share/libonnx-testdata/data'))
-DATA = pathlib.Path(os.environ.get('PLATED_DATA', ROOT.parent / 'shared' / 'data'))
 SEED_BYTES = 6 << 10                    # larger ones say nothing that smaller ones do not
 CORPUS_BYTES = 1 << 20                  # of one target in the repository
-CORPUS_FILES = 500
+CORPUS_FILES = 800
 # The largest thing that a file may ask for in engine/base/limits.h, with the sanitizers' own.
 LIMITS = ['-timeout=5', '-rss_limit_mb=4096', '-malloc_limit_mb=2049', '-max_len=16384']
 FEATURES = ['-Donnx=enabled', '-Dopenblas=disabled', '-Dpipeline=enabled', '-Ddaemon=enabled',
@@ -85,16 +84,13 @@ def program(folder, target):
 
 
 def right_files(kind):
-    """(name, contents) of small files that are right: what fuzzing begins with."""
+    """(name, contents) of files that are right: what fuzzing begins with beside the corpus."""
     if kind == 'onnx':
         for path in sorted(TESTDATA.glob('**/model.onnx')):
             yield path.parent.name, path.read_bytes()
     elif kind == 'alloc':
         for path in sorted((CORPUS / 'onnx').iterdir()):
             yield path.name, os.urandom(2) + path.read_bytes()
-    elif kind == 'nnef':
-        for path in sorted(DATA.glob('models/nnef/**/graph.nnef')):
-            yield path.parent.name, path.read_bytes()
 
 
 def seeds(target):
@@ -175,6 +171,19 @@ def fuzz(target, seconds, jobs):
     return not any(d['broke'] for d in done)
 
 
+def new_inputs(target):
+    """A folder of what was found since the last time: merging is slow."""
+    folder, stamp = WORK / 'new' / target, WORK / f'{target}.stamp'
+    since = stamp.stat().st_mtime if stamp.exists() else 0
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    stamp.touch()
+    for path in working_corpus(target).iterdir():
+        if path.stat().st_mtime >= since:
+            shutil.copy(path, folder)
+    return folder
+
+
 def keep(target):
     """Makes the repository's corpus of a target anew: the fewest inputs that reach every edge,
     and all that once broke something (found-*). Files of others are no part of it."""
@@ -187,7 +196,7 @@ def keep(target):
     stored = CORPUS / target
     stored.mkdir(parents=True, exist_ok=True)
     run([program(WORK, target), *LIMITS, '-set_cover_merge=1', '-use_counters=0', fresh, stored,
-         working_corpus(target)], env={**os.environ, **ENV}, capture_output=True)
+         new_inputs(target)], env={**os.environ, **ENV}, capture_output=True)
     merged = sorted((p for p in fresh.iterdir()
                      if hashlib.sha1(p.read_bytes()).digest() not in foreign),
                     key=lambda p: p.stat().st_mtime_ns)  # the most telling were taken first
@@ -223,10 +232,13 @@ def line_coverage(target):
     return sums
 
 
-def subject_commit(subject):
-    done = run(['git', 'log', '-1', '--format=%h', '--fixed-strings', f'--grep={subject}'],
+def fixed_by(subject):
+    """The subject of a commit, which outlives its hash where branches are rebased."""
+    done = run(['git', 'log', '-1', '--format=%s', '--fixed-strings', f'--grep={subject}'],
                capture_output=True, text=True)
-    return done.stdout.strip() or 'not in this history'
+    if done.stdout.strip() != subject:
+        sys.exit(f'findings.json names a commit that is not there: {subject}')
+    return subject
 
 
 def stored_files(target):
@@ -244,9 +256,11 @@ def write_page():
              'Every reader of a file is a fuzz target in `tests/fuzz/`, run by libFuzzer under the',
              'address and undefined-behaviour sanitizers. ONNX files are changed field by field',
              '(`mutate.c`), so that most of them are still models. The first inputs are the node',
-             'tests of ONNX where Debian\'s `libonnx-testdata` is installed; the stored corpora hold only what was made from them by mutation,',
-             'the fewest inputs that reach every edge, and each input that once broke something',
-             '(`found-*`). `./run test` replays them all.', '',
+             'tests of ONNX, where Debian has them installed (libonnx-testdata); the stored',
+             'corpora hold what mutation made of them and of seeds of our own: the fewest inputs that',
+             'reach every edge, and each input that once broke something (`found-*`). `./run test`',
+             'replays them all, and lets every allocation fail for each ONNX file, NNEF text and',
+             'compiled model.', '',
              '| target | what it reads | executions | CPU hours | corpus | edges |',
              '| --- | --- | ---: | ---: | ---: | ---: |']
     hours = 0
@@ -257,7 +271,7 @@ def write_page():
         cpu = sum(e['cpu_s'] for e in own) / 3600
         hours += cpu
         lines.append(f'| {target} | {what} | {sum(e["executions"] for e in own):,} | {cpu:.2f} | '
-                     f'{stored_files(target)} | {own[-1]["edges"]:,} |')
+                     f'{stored_files(target)} | {max(e["edges"] for e in own):,} |')
     lines += ['', f'Together {sum(e["executions"] for e in entries):,} executions in {hours:.2f} '
               f'hours of processor time, last at commit {entries[-1]["commit"]}.', '',
               '## Lines that the stored corpora reach', '',
@@ -271,7 +285,7 @@ def write_page():
               '| --- | --- | --- | --- |']
     for f in findings:
         lines.append(f'| {f["target"]} | {f["what"]} | {f.get("input", "a unit test")} | '
-                     f'{subject_commit(f["subject"])} |')
+                     f'{fixed_by(f["subject"])} |')
     PAGE.write_text('\n'.join(lines) + '\n')
 
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints the words that some sources know, as C strings: words.py FILE…
 
-With --dict they are a dictionary of libFuzzer. Operators, attributes and their values stand as literals in the operators' files; what has a
-space or a format in it is a sentence.
+With --dict they are a dictionary of libFuzzer. Operators, attributes and their values stand as
+literals in the operators' files; what has a space or a format in it is a sentence.
 """
 import pathlib
 import re
