@@ -58,7 +58,8 @@ int nn_auto_pad_read(const NnNode *node, NnAutoPad *ret, NnError *error)
             return 0;
         }
     }
-    return nn_error_set(error, -EBADMSG, "auto_pad is %s", name);
+    return nn_error_set(error, -EBADMSG, "auto_pad is '%s', which the standard does not know",
+                        name);
 }
 
 /* All but the size of the window, for `spatial` dimensions. */
