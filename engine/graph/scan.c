@@ -146,8 +146,9 @@ static int expand_scan(NnInfer *infer, const NnNode *node, Scan *scan)
     for (size_t i = 0; r >= 0 && i < scan->n_states; i++)
         r = nn_body_identity(infer, scan->args[i], node->outputs[i]);
     for (size_t i = 0; r >= 0 && i < scan->n_out; i++)
-        r = nn_body_stack(infer, turns.n ? turns.ids + i : NULL, turns.n, turns.each, scan->out_reverse[i],
-                          scan->out_axes[i], node->outputs[scan->n_states + i]);
+        r = nn_body_stack(infer, turns.n ? turns.ids + i : NULL, turns.n, turns.each,
+                          scan->out_reverse[i], scan->out_axes[i],
+                          node->outputs[scan->n_states + i]);
     return r;
 }
 
