@@ -69,8 +69,9 @@ int nn_node_ints(const NnNode *node, const char *name, int64_t *ret, size_t max,
     if (r < 0)
         return r;
     if (a && a->n > max)
-        return nn_error_set(error, -E2BIG, "attribute '%s' has %zu values, at most %zu are possible",
-                            name, a->n, max);
+        return nn_error_set(error, -E2BIG,
+                            "attribute '%s' has %zu values, at most %zu are possible", name, a->n,
+                            max);
     if (a && a->n)
         memcpy(ret, a->ints, a->n * sizeof(ret[0]));
     *ret_n = a ? a->n : 0;
@@ -101,8 +102,9 @@ int nn_node_floats(const NnNode *node, const char *name, float *ret, size_t max,
     if (r < 0)
         return r;
     if (a && a->n > max)
-        return nn_error_set(error, -E2BIG, "attribute '%s' has %zu values, at most %zu are possible",
-                            name, a->n, max);
+        return nn_error_set(error, -E2BIG,
+                            "attribute '%s' has %zu values, at most %zu are possible", name, a->n,
+                            max);
     if (a && a->n)
         memcpy(ret, a->floats, a->n * sizeof(ret[0]));
     *ret_n = a ? a->n : 0;

@@ -38,7 +38,8 @@ typedef struct NnF32Gemm {
 
 /* y[i] = activation(x[i]); x may be y. NaN stays NaN. Sigmoid and SiLU are within
  * a relative 2e-6, and of results below 1e-36 only absolutely. */
-typedef void (*NnF32ActivationFunc)(const NnActivation *activation, const float *x, float *y, int64_t n);
+typedef void (*NnF32ActivationFunc)(const NnActivation *activation, const float *x, float *y,
+                                    int64_t n);
 
 typedef struct NnF32Activation {
     NnIsa isa;

@@ -40,7 +40,8 @@ typedef struct Block {
 static Block locate_block(const MatmulRun *run, int64_t index)
 {
     const NnMatmul *mm = run->mm;
-    int64_t j = index % run->n_blocks * N_BLOCK, i = index / run->n_blocks % run->m_blocks * M_BLOCK;
+    int64_t j = index % run->n_blocks * N_BLOCK,
+            i = index / run->n_blocks % run->m_blocks * M_BLOCK;
     int64_t matrix = index / run->n_blocks / run->m_blocks, rest = matrix, a = 0, b = 0;
 
     for (int axis = mm->batch_rank - 1; axis >= 0; axis--) {

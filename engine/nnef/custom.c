@@ -316,8 +316,8 @@ static int add_pair(NnefEval *eval, const NnefParameter *p, const NnefValue *pai
 
     if (pair->kind != NNEF_VALUE_TUPLE || pair->n != 2 ||
         pair->items[0].kind != NNEF_VALUE_STRING || pair->items[1].kind != NNEF_VALUE_STRING)
-        return nn_nnef_eval_error(eval, p->fallback, -EBADMSG, "'%s' does not hold pairs of strings",
-                                  p->name);
+        return nn_nnef_eval_error(eval, p->fallback, -EBADMSG,
+                                  "'%s' does not hold pairs of strings", p->name);
     key = decode(eval->memory, pair->items[0].s);
     value = decode(eval->memory, pair->items[1].s);
     if (!key || !value)

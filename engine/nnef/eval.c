@@ -379,10 +379,10 @@ static int eval_binary(NnefEval *eval, const NnefScope *scope, const NnefExpr *e
     static const struct {
         int op;
         const char *name;
-    } names[] = { { '+', "add" },      { '-', "sub" },      { '*', "mul" },      { '/', "div" },
-                  { '^', "pow" },      { '<', "lt" },       { '>', "gt" },       { NNEF_LE, "le" },
-                  { NNEF_GE, "ge" },   { NNEF_EQ, "eq" },   { NNEF_NE, "ne" },   { NNEF_AND, "and" },
-                  { NNEF_OR, "or" } };
+    } names[] = {{'+', "add"},    {'-', "sub"},    {'*', "mul"},    {'/', "div"},
+                 {'^', "pow"},    {'<', "lt"},     {'>', "gt"},     {NNEF_LE, "le"},
+                 {NNEF_GE, "ge"}, {NNEF_EQ, "eq"}, {NNEF_NE, "ne"}, {NNEF_AND, "and"},
+                 {NNEF_OR, "or"}};
     NnefValue v[2];
     int r;
 

@@ -70,8 +70,9 @@ static void name_ends(NnExport *export)
         NnValueId id = graph->outputs[i];
 
         /* What is an input too, or an output twice, gets a copy of its own. */
-        export->outputs[i] = export->names[id] ? nn_export_identifier(export, graph->values[id].name)
-                                               : nn_export_result(export, id);
+        export->outputs[i] = export->names[id]
+                                 ? nn_export_identifier(export, graph->values[id].name)
+                                 : nn_export_result(export, id);
     }
 }
 
@@ -92,8 +93,9 @@ static void write_externals(NnExport *export)
         const NnValue *value = &export->graph->values[export->graph->inputs[i]];
         NnDtype usual;
 
-        fprintf(export->constants.file, "    %s = external<%s>(shape = ",
-                export->names[export->graph->inputs[i]], external_type(value->tensor.dtype, &usual));
+        fprintf(export->constants.file,
+                "    %s = external<%s>(shape = ", export->names[export->graph->inputs[i]],
+                external_type(value->tensor.dtype, &usual));
         nn_export_ints(export->constants.file, value->tensor.dims, value->tensor.rank);
         fputs(");\n", export->constants.file);
     }

@@ -230,7 +230,8 @@ static const char *declare(Form *form, const char *key)
                 return export->list[i].name;
             same++;
         }
-    snprintf(wish, sizeof(wish), same ? NN_ONNX_FORM_PREFIX "%.80s__%zu" : NN_ONNX_FORM_PREFIX "%.80s",
+    snprintf(wish, sizeof(wish),
+             same ? NN_ONNX_FORM_PREFIX "%.80s__%zu" : NN_ONNX_FORM_PREFIX "%.80s",
              plain_type(form->node->op_type) ? form->node->op_type : "operator", same);
     list = reallocarray(export->list, export->n_list + 1, sizeof(list[0]));
     if (!list)

@@ -137,7 +137,8 @@ static bool read_slice(const NnExport *export, const NnNode *node, Slice *slice)
     size_t n_end, n_axes, n_steps;
     bool given;
 
-    if (!nn_export_list(export, node, "starts", 9, 1, slice->begin, NN_RANK_MAX, &slice->n, &given) ||
+    if (!nn_export_list(export, node, "starts", 9, 1, slice->begin, NN_RANK_MAX, &slice->n,
+                        &given) ||
         !nn_export_list(export, node, "ends", 9, 2, slice->end, NN_RANK_MAX, &n_end, &given) ||
         !nn_export_list(export, node, "axes", 9, 3, slice->axes, NN_RANK_MAX, &n_axes, &given) ||
         !nn_export_list(export, node, "steps", 9, 4, slice->stride, NN_RANK_MAX, &n_steps, &given))

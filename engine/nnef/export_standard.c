@@ -432,7 +432,8 @@ bool nn_export_standard(NnExport *export, const NnNode *node)
 {
     const NnTensor *first = nn_export_input(export, node, 0);
 
-    if (*node->domain || !first || !nn_export_output(export, node, 0) || !shapes_allow(export, node))
+    if (*node->domain || !first || !nn_export_output(export, node, 0) ||
+        !shapes_allow(export, node))
         return false;
     for (size_t i = 0; i < NN_ARRAY_SIZE(standard); i++)
         if (strcmp(standard[i].type, node->op_type) == 0)

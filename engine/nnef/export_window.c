@@ -20,7 +20,8 @@ static bool read_list(const NnNode *node, const char *name, int spatial, int64_t
 
     for (int i = 0; i < spatial; i++)
         ret[i] = 1;
-    return nn_node_ints(node, name, ret, spatial, &n, NULL) >= 0 && (n == 0 || n == (size_t)spatial);
+    return nn_node_ints(node, name, ret, spatial, &n, NULL) >= 0 &&
+           (n == 0 || n == (size_t)spatial);
 }
 
 /* Kernel, strides, dilations, and pads where the node states them. */

@@ -52,7 +52,8 @@ static NnefWindow spatial_part(const NnefWindow *w)
 }
 
 /* One dimension as the third of four. */
-static NnValueId fold_around(NnefBuild *build, NnValueId id, const int64_t *dims, int rank, int axis)
+static NnValueId fold_around(NnefBuild *build, NnValueId id, const int64_t *dims, int rank,
+                             int axis)
 {
     int64_t folded[4] = { 1, 1, dims[axis], 1 };
 

@@ -188,7 +188,8 @@ static bool check_index(NnefCall *call, NnValueId index, const int64_t *planes,
     for (int i = 0; fits && i < w->rank; i++)
         fits = tensor->dims[i + 2] == w->out[i];
     if (!fits)
-        nn_nnef_build_fail(call->build, -EBADMSG, "the shape of 'index' is not that of the windows");
+        nn_nnef_build_fail(call->build, -EBADMSG,
+                           "the shape of 'index' is not that of the windows");
     return fits;
 }
 

@@ -99,7 +99,8 @@ int nn_nnef_lower_squeeze(NnefCall *call)
         return 0;
     n = nn_nnef_axes(call, "axes", from->rank, axes);
     if (n)
-        x = nn_nnef_build(call->build, "Squeeze", NULL, x, nn_nnef_build_ints(call->build, axes, n));
+        x = nn_nnef_build(call->build, "Squeeze", NULL, x,
+                          nn_nnef_build_ints(call->build, axes, n));
     nn_nnef_result(call, 0, x);
     return 0;
 }

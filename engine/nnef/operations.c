@@ -15,8 +15,10 @@
     "[], dilation: integer[] = []"
 #define POOL "(input: tensor, size: integer[], " WINDOW ") -> (output: tensor)"
 #define ROI "(input: tensor, rois: tensor, batch_index: tensor<integer>, output_size: integer[]"
-#define LOCAL "(input: tensor, size: integer[], bias: scalar = 0.0, epsilon: scalar = 0.0) -> (output: tensor)"
-#define NORM "(input: tensor, axes: integer[], bias: scalar = 0.0, epsilon: scalar = 0.0) -> (output: tensor)"
+#define LOCAL                                                                                      \
+    "(input: tensor, size: integer[], bias: scalar = 0.0, epsilon: scalar = 0.0) -> (output: tensor)"
+#define NORM                                                                                       \
+    "(input: tensor, axes: integer[], bias: scalar = 0.0, epsilon: scalar = 0.0) -> (output: tensor)"
 
 static const NnefOperation operations[] = {
     { "external<? = scalar>(shape: integer[]) -> (output: tensor<?>)", nn_nnef_lower_external },

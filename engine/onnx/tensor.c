@@ -108,8 +108,8 @@ static int read_header(const Onnx__Tensor *proto, NnTensor *tensor, size_t *ret_
 
     tensor->dtype = nn_dtype_from_onnx(proto->data_type);
     if (tensor->dtype == NN_DTYPE_UNDEFINED)
-        return nn_error_set(error, -ENOTSUP, "element type %d (%s) is not supported", proto->data_type,
-                            nn_onnx_type_name(proto->data_type));
+        return nn_error_set(error, -ENOTSUP, "element type %d (%s) is not supported",
+                            proto->data_type, nn_onnx_type_name(proto->data_type));
     if (proto->n_dims > NN_RANK_MAX)
         return nn_error_set(error, -E2BIG, "it has %zu dimensions, at most %d are possible",
                             proto->n_dims, NN_RANK_MAX);

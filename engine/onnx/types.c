@@ -57,8 +57,8 @@ int nn_onnx_input_type(const Onnx__ValueInfo *info, NnValue *value, NnError *err
     type = info->type->tensor_type;
     tensor.dtype = nn_dtype_from_onnx(type->elem_type);
     if (tensor.dtype == NN_DTYPE_UNDEFINED)
-        return nn_error_set(error, -ENOTSUP, "input '%s': element type %d (%s) is not supported", name,
-                            type->elem_type, nn_onnx_type_name(type->elem_type));
+        return nn_error_set(error, -ENOTSUP, "input '%s': element type %d (%s) is not supported",
+                            name, type->elem_type, nn_onnx_type_name(type->elem_type));
     if (!type->shape)
         return nn_error_set(error, -ENOTSUP, "input '%s' has no shape", name);
     if (type->shape->n_dim > NN_RANK_MAX)

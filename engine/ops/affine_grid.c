@@ -31,7 +31,8 @@ static int affine_infer(const NnCall *call)
     int64_t spatial = (int64_t)n - 2;
     if (spatial < 2 || theta->rank != 3 || theta->dims[0] != size[0] || theta->dims[1] != spatial ||
         theta->dims[2] != spatial + 1)
-        return nn_error_set(call->error, -EBADMSG, "matrices of %s do not fit a size of %zu numbers",
+        return nn_error_set(call->error, -EBADMSG,
+                            "matrices of %s do not fit a size of %zu numbers",
                             nn_tensor_shape_string(theta, shape, sizeof(shape)), n);
     dims[0] = size[0];
     for (int i = 0; i < spatial; i++)

@@ -153,7 +153,8 @@ BINARY(prelu, "PRelu", 7, infer_one_way, NN_OP_IN_PLACE, NN_SWITCH_NUMBER, T,
 
 BINARY(equal, "Equal", 7, infer_compare, 0, NN_SWITCH_NUMBER_OR_BOOL, uint8_t, x == y)
 BINARY(less, "Less", 7, infer_compare, 0, NN_SWITCH_NUMBER_OR_BOOL, uint8_t, x < y)
-BINARY(less_or_equal, "LessOrEqual", 12, infer_compare, 0, NN_SWITCH_NUMBER_OR_BOOL, uint8_t, x <= y)
+BINARY(less_or_equal, "LessOrEqual", 12, infer_compare, 0, NN_SWITCH_NUMBER_OR_BOOL, uint8_t,
+       x <= y)
 BINARY(greater, "Greater", 7, infer_compare, 0, NN_SWITCH_NUMBER_OR_BOOL, uint8_t, x > y)
 BINARY(greater_or_equal, "GreaterOrEqual", 12, infer_compare, 0, NN_SWITCH_NUMBER_OR_BOOL, uint8_t,
        x >= y)

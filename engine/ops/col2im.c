@@ -47,8 +47,8 @@ static int read_shape(const NnCall *call, Col2Im *c)
     if (r < 0)
         return r;
     if (n == 0 || n != n_block)
-        return nn_error_set(call->error, -EBADMSG, "an image of %zu dimensions and blocks of %zu", n,
-                            n_block);
+        return nn_error_set(call->error, -EBADMSG, "an image of %zu dimensions and blocks of %zu",
+                            n, n_block);
     c->spatial = (int)n;
     for (int i = 0; i < c->spatial; i++)
         c->strides[i] = c->dilations[i] = 1;

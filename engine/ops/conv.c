@@ -73,8 +73,8 @@ static int count_spatial(const NnNode *node, int *ret_spatial, NnError *error)
         size_t n = a ? a->n / (i == 3 ? 2 : 1) : 0;
 
         if (n > 3)
-            return nn_error_set(error, -ENOTSUP, "convolution in %zu dimensions, at most 3 are done",
-                                n);
+            return nn_error_set(error, -ENOTSUP,
+                                "convolution in %zu dimensions, at most 3 are done", n);
         if (n > 0) {
             *ret_spatial = (int)n;
             return 0;
@@ -277,7 +277,8 @@ static int conv_shape(const NnCall *call, ConvShape *ret)
     s.in_pixels = s.view.in_h * s.view.in_w;
     s.out_pixels = s.view.out_h * s.view.out_w;
     s.k = s.group_in * s.kernel_depth * s.view.kernel_h * s.view.kernel_w;
-    s.depthwise = !s.volume && s.groups > 1 && s.group_in == 1 && s.group_out <= DEPTHWISE_MULTIPLIER;
+    s.depthwise =
+        !s.volume && s.groups > 1 && s.group_in == 1 && s.group_out <= DEPTHWISE_MULTIPLIER;
     *ret = s;
     return 0;
 }
@@ -331,7 +332,8 @@ static int conv_infer(const NnCall *call)
     dims[rank - 1] = s.view.out_w;
     if (p->residual && (!residual || residual->rank != rank ||
                         memcmp(residual->dims, dims, rank * sizeof(dims[0])) != 0))
-        return nn_error_set(call->error, -EBADMSG, "what is added has another shape than the output");
+        return nn_error_set(call->error, -EBADMSG,
+                            "what is added has another shape than the output");
     return nn_set_output(call, 0, NN_DTYPE_F32, rank, dims);
 }
 
@@ -411,7 +413,8 @@ static int64_t k_block(const ConvShape *s)
 static size_t b_block_bytes(const ConvShape *s, int nr)
 {
     size_t panel = (size_t)(k_block(s) * nr + PANEL_GAP) * sizeof(float);
-    size_t panels = NN_MIN((size_t)nn_div_up(s->out_pixels, nr), NN_MAX(B_BLOCK_BYTES(nr) / panel, 1));
+    size_t panels =
+        NN_MIN((size_t)nn_div_up(s->out_pixels, nr), NN_MAX(B_BLOCK_BYTES(nr) / panel, 1));
 
     return nn_align_up(panels * panel, 64);
 }

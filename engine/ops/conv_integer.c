@@ -54,9 +54,10 @@ static int check_channels(const NnCall *call, const Conv *c)
         return nn_error_set(call->error, -EBADMSG, "%lld output channels do not divide into %lld "
                             "groups", (long long)c->out_channels, (long long)c->groups);
     if (c->channels % c->groups != 0 || c->group_in != c->channels / c->groups)
-        return nn_error_set(call->error, -EBADMSG, "the weights expect %lld channels in %lld groups, "
-                            "the input has %lld", (long long)c->group_in, (long long)c->groups,
-                            (long long)c->channels);
+        return nn_error_set(call->error, -EBADMSG,
+                            "the weights expect %lld channels in %lld groups, "
+                            "the input has %lld",
+                            (long long)c->group_in, (long long)c->groups, (long long)c->channels);
     if (c->out_channels == 0 || c->group_in == 0)
         return nn_error_set(call->error, -EBADMSG, "the weights are empty");
     return 0;

@@ -210,7 +210,8 @@ static void add_tap(const Shape *s, int64_t tap, const float *products, float *p
         return;
     for (int64_t z = begin[0]; z < end[0]; z++) {
         for (int64_t y = begin[1]; y < end[1]; y++) {
-            int64_t row = (z * s->strides[0] + offset[0]) * s->out[1] + y * s->strides[1] + offset[1];
+            int64_t row =
+                (z * s->strides[0] + offset[0]) * s->out[1] + y * s->strides[1] + offset[1];
             add_row(products + (z * s->in[1] + y) * s->in[2] + begin[2], end[2] - begin[2],
                     s->strides[2],
                     plane + row * s->out[2] + begin[2] * s->strides[2] + offset[2]);

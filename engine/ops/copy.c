@@ -70,7 +70,8 @@ static void move_dense_inwards(NnCopy *copy)
 }
 
 /* One plane of the last two dimensions, rows begin…end-1. */
-static void move_plane(const NnCopy *c, const char *source, char *target, int64_t begin, int64_t end)
+static void move_plane(const NnCopy *c, const char *source, char *target, int64_t begin,
+                       int64_t end)
 {
     int a = c->rank - 2, b = c->rank - 1;
     int64_t from_a = c->from[a], from_b = c->from[b], to_a = c->to[a], to_b = c->to[b];

@@ -111,8 +111,8 @@ static int check_extent(const NnCall *call, const Shape *s)
 {
     const DeformConvParams *p = call->params;
     for (int i = 0; i < 2; i++) {
-        int64_t room = s->in[i] + p->pads[i] + p->pads[2 + i] - (s->kernel[i] - 1) * p->dilations[i] -
-                       1;
+        int64_t room =
+            s->in[i] + p->pads[i] + p->pads[2 + i] - (s->kernel[i] - 1) * p->dilations[i] - 1;
         if (p->kernel[i] && p->kernel[i] != s->kernel[i])
             return nn_error_set(call->error, -EBADMSG, "kernel_shape says %lld along axis %d, the "
                                 "weights are %lld", (long long)p->kernel[i], i,
@@ -213,7 +213,8 @@ static void gather(void *argument, int64_t begin, int64_t end, unsigned worker)
     const DeformConv *run = argument;
     const Shape *s = &run->s;
     int64_t first = run->group * s->group_in;
-    const float *image = (const float *)run->call->in[0]->data + run->image * s->channels * s->in_pixels;
+    const float *image =
+        (const float *)run->call->in[0]->data + run->image * s->channels * s->in_pixels;
     (void)worker;
     for (int64_t i = begin; i < end; i++) {
         Around around = { 0 };

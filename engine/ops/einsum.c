@@ -353,7 +353,8 @@ static void run_product(const Einsum *e, const Product *p)
 {
     const NnCall *call = e->call;
     float *a = call->scratch, *b = a + floats_bytes(p->matrices * p->m * p->k) / sizeof(float);
-    float *c = b + floats_bytes(p->matrices * p->k * p->n) / sizeof(float), *out = call->out[0]->data;
+    float *c = b + floats_bytes(p->matrices * p->k * p->n) / sizeof(float),
+          *out = call->out[0]->data;
     char *scratch = (char *)c + floats_bytes(p->matrices * p->m * p->n);
     Order left = make_order(e, (const uint8_t *const[]){ p->batch, p->rows, p->inner },
                             (int[]){ p->n_batch, p->n_rows, p->n_inner });

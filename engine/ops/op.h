@@ -129,6 +129,6 @@ typedef struct NnLeakyReluParams {
     float alpha;
 } NnLeakyReluParams;
 
-extern const NnOp nn_op_conv, nn_op_batch_normalization, nn_op_relu, nn_op_leaky_relu, nn_op_sigmoid,
-    nn_op_mul, nn_op_add, nn_op_identity, nn_op_constant, nn_op_silu, nn_op_clip, nn_op_hard_swish,
-    nn_op_gemm, nn_op_matmul, nn_op_dropout;
+extern const NnOp nn_op_conv, nn_op_batch_normalization, nn_op_relu, nn_op_leaky_relu,
+    nn_op_sigmoid, nn_op_mul, nn_op_add, nn_op_identity, nn_op_constant, nn_op_silu, nn_op_clip,
+    nn_op_hard_swish, nn_op_gemm, nn_op_matmul, nn_op_dropout;

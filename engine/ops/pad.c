@@ -96,9 +96,9 @@ static int pad_infer(const NnCall *call)
     for (int i = 0; i < in->rank; i++) {
         if (__builtin_add_overflow(in->dims[i], before[i], &dims[i]) ||
             __builtin_add_overflow(dims[i], after[i], &dims[i]) || dims[i] < 0)
-            return nn_error_set(call->error, -EBADMSG, "dimension %d of %lld is padded by %lld, %lld",
-                                i, (long long)in->dims[i], (long long)before[i],
-                                (long long)after[i]);
+            return nn_error_set(call->error, -EBADMSG,
+                                "dimension %d of %lld is padded by %lld, %lld", i,
+                                (long long)in->dims[i], (long long)before[i], (long long)after[i]);
         if (p->mode != PAD_CONSTANT && in->dims[i] == 0 && dims[i] > 0)
             return nn_error_set(call->error, -EBADMSG, "dimension %d is empty", i);
     }

@@ -171,7 +171,8 @@ static void combine_columns(const Pool *pool, const void *row, int64_t n_rows, v
             int64_t first, last;
             inside(pool, k, &first, &last);
             const int64_t step = pool->strides[2];
-            const T *from = (const T *)row + first * step + k * pool->dilations[2] - pool->before[2];
+            const T *from =
+                (const T *)row + first * step + k * pool->dilations[2] - pool->before[2];
             T *to = (T *)out + first;
             if (step == 1)
                 COMBINE(last - first, 1);

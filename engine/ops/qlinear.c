@@ -469,7 +469,8 @@ static int32_t window_sum(const Pool *pool, int64_t plane, const int64_t *at, in
         bool inside = true, counted = pool->include_pad;
         for (int i = w->spatial - 1; i >= 0; i--) {
             int64_t dim = in->dims[2 + i];
-            int64_t x = at[i] * w->strides[i] + rest % w->kernel[i] * w->dilations[i] - w->before[i];
+            int64_t x =
+                at[i] * w->strides[i] + rest % w->kernel[i] * w->dilations[i] - w->before[i];
             rest /= w->kernel[i];
             inside = inside && x >= 0 && x < dim;
             counted = counted && x < dim + w->after[i];

@@ -84,7 +84,8 @@ void nn_widen(NnDtype dtype, const void *from, int64_t from_step, int32_t zero, 
  * registers. */
 static inline __attribute__((always_inline)) void multiply(const int16_t *a, int lines,
                                                            const int16_t *b, int columns,
-                                                           int64_t stride, int32_t *c, int64_t c_row)
+                                                           int64_t stride, int32_t *c,
+                                                           int64_t c_row)
 {
     uint32_t sum[NN_LINES_MAX][2] = { 0 };
     for (int64_t k = 0; k < stride; k++)

@@ -117,8 +117,9 @@ static Shape get_shape(const NnCall *call)
 static int check_dims(const NnCall *call, size_t input, int rank, const int64_t *dims)
 {
     const NnTensor *t = nn_input(call, input);
-    const NnTensor expected = { .dtype = input == 4 ? NN_DTYPE_I32 : NN_DTYPE_F32, .rank = rank,
-                                .dims = { dims[0], rank > 1 ? dims[1] : 0, rank > 2 ? dims[2] : 0 } };
+    const NnTensor expected = {.dtype = input == 4 ? NN_DTYPE_I32 : NN_DTYPE_F32,
+                               .rank = rank,
+                               .dims = {dims[0], rank > 1 ? dims[1] : 0, rank > 2 ? dims[2] : 0}};
     char found[128], wanted[128];
     int r = nn_check_dtype(call, input, NN_BIT(expected.dtype));
     if (r < 0 || !t)
@@ -593,7 +594,8 @@ static int recurrent_run(const NnCall *call)
         run.reverse = p->reverse || d == 1;
         if (!call->state)
             pack_recurrent(call, d, packed);
-        run.packed = call->state ? state_packed(call) + (size_t)d * packed_floats(p, &run.s) : packed;
+        run.packed =
+            call->state ? state_packed(call) + (size_t)d * packed_floats(p, &run.s) : packed;
         run_direction(&run, call->state ? state_weights(call) : call->in[1]->data,
                       (char *)call->scratch + used);
     }

@@ -317,7 +317,8 @@ static double source_coordinate(Coordinates coordinates, const Axis *axis, int64
 /* Whether the coordinate asks for the extrapolation value; NaN does too. */
 static bool outside(const ResizeParams *p, const Axis *axis, double x)
 {
-    return p->coordinates == COORDINATES_TF_CROP_AND_RESIZE && !(x >= 0 && x <= (double)(axis->in - 1));
+    return p->coordinates == COORDINATES_TF_CROP_AND_RESIZE &&
+           !(x >= 0 && x <= (double)(axis->in - 1));
 }
 
 static int64_t clamp_index(double x, int64_t n)
@@ -524,8 +525,8 @@ static int run_passes(const NnCall *call, const Axis *axes)
             .out = axes[i].out,
             .inner = nn_product(in->dims, i + 1, in->rank),
         };
-        nn_range_run(call->pool, nn_product(out->dims, 0, i + 1), nn_grain(NN_MIN(2 * taps.n, INT32_MAX) * pass.inner),
-                     pass_rows, &pass);
+        nn_range_run(call->pool, nn_product(out->dims, 0, i + 1),
+                     nn_grain(NN_MIN(2 * taps.n, INT32_MAX) * pass.inner), pass_rows, &pass);
         from = pass.to;
         which = !which;
     }

@@ -34,7 +34,8 @@ static int roi_align_prepare(const NnNode *node, void *params, NnError *error)
     int r = nn_node_string(node, "mode", "avg", &mode, error);
     if (r >= 0)
         r = nn_node_string(node, "coordinate_transformation_mode",
-                           node->opset < 16 ? "output_half_pixel" : "half_pixel", &coordinates, error);
+                           node->opset < 16 ? "output_half_pixel" : "half_pixel", &coordinates,
+                           error);
     if (r >= 0)
         r = read_size(node, "output_height", &p->height, error);
     if (r >= 0)

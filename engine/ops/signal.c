@@ -150,9 +150,9 @@ static int mel_weight_matrix_run(const NnCall *call)
     double low = to_mel(nn_load_float(call->in[3], 0));
     double high = to_mel(nn_load_float(call->in[4], 0));
     if (rate < 1 || !isfinite(low) || !isfinite(high))
-        return nn_error_set(call->error, -EDOM, "frequencies from %g to %g at %lld samples a second",
-                            nn_load_float(call->in[3], 0), nn_load_float(call->in[4], 0),
-                            (long long)rate);
+        return nn_error_set(
+            call->error, -EDOM, "frequencies from %g to %g at %lld samples a second",
+            nn_load_float(call->in[3], 0), nn_load_float(call->in[4], 0), (long long)rate);
     Mel mel = { .low = low, .step = (high - low) / (double)(bins + 2),
                 .bins_per_hertz = (double)(length + 1) / (double)rate };
     SWITCH_TABLE(out->dtype, {

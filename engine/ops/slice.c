@@ -15,7 +15,8 @@ static int check_length(const NnCall *call, const char *name, size_t n, size_t e
 {
     if (n == expected)
         return 0;
-    return nn_error_set(call->error, -EBADMSG, "%s has %zu elements, starts %zu", name, n, expected);
+    return nn_error_set(call->error, -EBADMSG, "%s has %zu elements, starts %zu", name, n,
+                        expected);
 }
 
 static int read_lists(const NnCall *call, Lists *lists)

@@ -93,8 +93,9 @@ int nn_infer_same(const NnCall *call, unsigned types)
 int nn_resolve_axis(const NnCall *call, int64_t axis, int rank, int *ret_axis)
 {
     if (axis < -rank || axis >= rank)
-        return nn_error_set(call->error, -EBADMSG, "axis %lld is not one of a tensor of %d dimensions",
-                            (long long)axis, rank);
+        return nn_error_set(call->error, -EBADMSG,
+                            "axis %lld is not one of a tensor of %d dimensions", (long long)axis,
+                            rank);
     *ret_axis = (int)(axis < 0 ? axis + rank : axis);
     return 0;
 }

@@ -103,9 +103,10 @@ static int compare(const Loaded *before, const Loaded *after)
             return differs("output", name);
         measure(a, b, &difference, &largest);
         if (difference > TOLERANCE * largest) {
-            fprintf(stderr,
-                    "plated-nn: read back, output '%s' differs by %.3g, its largest value is %.6g\n",
-                    name, difference, largest);
+            fprintf(
+                stderr,
+                "plated-nn: read back, output '%s' differs by %.3g, its largest value is %.6g\n",
+                name, difference, largest);
             return -ERANGE;
         }
         worst = fmax(worst, difference);

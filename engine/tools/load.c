@@ -204,7 +204,8 @@ int tool_fill_inputs(const Options *options, Loaded *loaded, bool pattern)
         } else if (pattern) {
             fill_pattern(tensor);
         } else {
-            fprintf(stderr, "plated-nn: input '%s' is not given: --input %s=FILE.npy\n", name, name);
+            fprintf(stderr, "plated-nn: input '%s' is not given: --input %s=FILE.npy\n", name,
+                    name);
             return -EINVAL;
         }
     }

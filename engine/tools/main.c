@@ -71,8 +71,23 @@ static int parse_double(const char *text, double *ret)
 /* 1: done, nothing to run. */
 static int parse_options(int argc, char **argv, Options *options)
 {
-    enum { INPUT = 256, EXPECT, SHAPE, DIM, OUTPUT_DIR, THREADS, ISA, ITERS, WARMUP, MARKS, JSON, RTOL,
-           ATOL, VERSION, HELP };
+    enum {
+        INPUT = 256,
+        EXPECT,
+        SHAPE,
+        DIM,
+        OUTPUT_DIR,
+        THREADS,
+        ISA,
+        ITERS,
+        WARMUP,
+        MARKS,
+        JSON,
+        RTOL,
+        ATOL,
+        VERSION,
+        HELP
+    };
     static const struct option longopts[] = {
         { "input", required_argument, NULL, INPUT },
         { "expect", required_argument, NULL, EXPECT },

@@ -102,7 +102,8 @@ static int compare(const char *name, const NnTensor *actual, const NnTensor *exp
     }
     n = nn_tensor_elements(expected);
     for (int64_t i = 0; i < n; i++) {
-        double a = tool_element(actual, i), b = tool_element(expected, i), e = excess(a, b, options);
+        double a = tool_element(actual, i), b = tool_element(expected, i),
+               e = excess(a, b, options);
 
         difference = fmax(difference, e > 0 ? fabs(a - b) : 0);
         largest = fmax(largest, fabs(b));
@@ -115,8 +116,8 @@ static int compare(const char *name, const NnTensor *actual, const NnTensor *exp
         fprintf(stderr,
                 "plated-nn: output '%s' differs at element %lld: %.9g, expected %.9g "
                 "(rtol %g, atol %g)\n",
-                name, (long long)at, tool_element(actual, at), tool_element(expected, at), options->rtol,
-                options->atol);
+                name, (long long)at, tool_element(actual, at), tool_element(expected, at),
+                options->rtol, options->atol);
         return -ERANGE;
     }
     printf("%s: equal, largest difference %.3g, largest value %.6g\n", name, difference, largest);

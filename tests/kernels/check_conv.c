@@ -91,8 +91,9 @@ static double reference_at(const Case *c, const float *x, const float *w, int64_
 
                 if (iy < 0 || iy >= c->h || ix < 0 || ix >= c->w)
                     continue;
-                product = (double)x[((n * c->channels + g * group_in + ic) * c->h + iy) * c->w + ix] *
-                          w[((oc * group_in + ic) * c->kernel_h + ky) * c->kernel_w + kx];
+                product =
+                    (double)x[((n * c->channels + g * group_in + ic) * c->h + iy) * c->w + ix] *
+                    w[((oc * group_in + ic) * c->kernel_h + ky) * c->kernel_w + kx];
                 sum += product;
                 sum_of_abs += fabs(product);
             }
@@ -108,7 +109,8 @@ static void compare(Check *check, const Case *c, const float *x, const float *w,
     char text[512];
 
     reference_pads(c, out_h, out_w, &top, &left);
-    for (int64_t i = check_between(check, 0, step - 1); i < total; i += check_between(check, 1, 2 * step - 1)) {
+    for (int64_t i = check_between(check, 0, step - 1); i < total;
+         i += check_between(check, 1, 2 * step - 1)) {
         int64_t ox = i % out_w, oy = i / out_w % out_h, oc = i / (out_w * out_h) % c->out_channels;
         int64_t n = i / (out_w * out_h * c->out_channels);
         double sum_of_abs, got = ((const float *)out->data)[i];

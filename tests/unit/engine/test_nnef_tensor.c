@@ -91,8 +91,8 @@ static void test_items(void)
 static void test_logical(void)
 {
     static const uint8_t bits[] = { 0xb1, 0x40 }, bytes[] = { 1, 0, 2, 255, 0, 0 };
-    static const bool of_bits[] = { true, false, true, true, false, false, false, true, false, true },
-                      of_bytes[] = { true, false, true, true, false, false };
+    static const bool of_bits[] = {true, false, true, true, false, false, false, true, false, true},
+                      of_bytes[] = {true, false, true, true, false, false};
     uint8_t file[FILE_MAX];
     size_t n;
 

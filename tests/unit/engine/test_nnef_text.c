@@ -70,8 +70,9 @@ static void test_expressions(void)
 {
     expands(FULL GRAPH "y = -x * 2.0 + x ^ 2.0;\n}", "Neg Mul Pow Add");
     expands(FULL GRAPH "y = relu(x) if shape_of(x)[0] == 2 else tanh(x);\n}", "Relu");
-    expands(FULL GRAPH "y = sum_reduce(x, axes = [for i in range_of(shape_of(x)) if i > 0 yield i]);"
-                       "\n}",
+    expands(FULL GRAPH
+            "y = sum_reduce(x, axes = [for i in range_of(shape_of(x)) if i > 0 yield i]);"
+            "\n}",
             "ReduceSum");
     expands(FULL GRAPH "y = concat([x] * 3 + [relu(x)], axis = length_of(shape_of(x)[1:]));\n}",
             "Relu Concat");
@@ -94,10 +95,11 @@ static void test_fragments(void)
                  "{ b = a; c = [a, relu(a)]; }\n" GRAPH "(a, [b, c]) = pair(x); y = a + b + c;\n}",
             "Relu Add Add");
     /* It calls itself, once for each item. */
-    expands(FULL "fragment chain(a: tensor<scalar>, n: (integer, scalar)[]) -> (b: tensor<scalar>)\n"
-                 "{ (i, s) = n[0]; t = a * s;\n"
-                 "b = chain(t, n = n[1:]) if length_of(n) > 1 else t; }\n" GRAPH
-                 "y = chain(x, n = [(1, 2.0), (2, 3), (3, 4.0)]);\n}",
+    expands(FULL
+            "fragment chain(a: tensor<scalar>, n: (integer, scalar)[]) -> (b: tensor<scalar>)\n"
+            "{ (i, s) = n[0]; t = a * s;\n"
+            "b = chain(t, n = n[1:]) if length_of(n) > 1 else t; }\n" GRAPH
+            "y = chain(x, n = [(1, 2.0), (2, 3), (3, 4.0)]);\n}",
             "Mul Mul Mul");
     expands(FULL "fragment unused(a: tensor<scalar>) -> (b: tensor<scalar>);\n" GRAPH
                  "y = x + 1.0;\n}",
@@ -173,7 +175,8 @@ static void test_syntax_refusals(void)
     refused(FULL "fragment f(a: integer, a: integer) -> (b: integer);", -EBADMSG,
             "3:24: 'a' is declared twice");
     refused(FLAT GRAPH "y = relu(x);\n}\ngraph h(x) -> (y) {}", -EBADMSG, "7:1: a second graph");
-    refused(FLAT GRAPH "y = relu(x);\n}\n}", -EBADMSG, "expected the end of the file but found '}'");
+    refused(FLAT GRAPH "y = relu(x);\n}\n}", -EBADMSG,
+            "expected the end of the file but found '}'");
 }
 
 static void test_meaning_refusals(void)
