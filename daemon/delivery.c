@@ -10,7 +10,8 @@
 
 /* Below the 20 that libmosquitto has in flight, so that its own queue stays
  * empty and the order is ours. */
-#define WINDOW 16
+#define WINDOW     16
+#define ACK_LATE_S 20
 
 struct PlatedDelivery {
     PlatedOutbox *outbox;
@@ -18,6 +19,7 @@ struct PlatedDelivery {
     PlatedLog *log;
     GHashTable *in_flight; /* message id -> int64_t sequence */
     PlatedOutboxCursor sent;
+    unsigned silent_s; /* with messages in flight */
 };
 
 PlatedDelivery *plated_delivery_new(PlatedOutbox *outbox, PlatedLog *log)
@@ -43,6 +45,7 @@ void plated_delivery_set_mqtt(PlatedDelivery *delivery, PlatedMqtt *mqtt)
 {
     delivery->mqtt = mqtt;
     delivery->sent = (PlatedOutboxCursor){0};
+    delivery->silent_s = 0;
     g_hash_table_remove_all(delivery->in_flight);
 }
 
@@ -65,12 +68,30 @@ void plated_delivery_pump(PlatedDelivery *delivery)
     }
 }
 
+bool plated_delivery_is_waiting(const PlatedDelivery *delivery)
+{
+    return g_hash_table_size(delivery->in_flight) > 0;
+}
+
+void plated_delivery_check(PlatedDelivery *delivery)
+{
+    bool late = delivery->mqtt && plated_mqtt_is_connected(delivery->mqtt) &&
+                plated_delivery_is_waiting(delivery);
+
+    delivery->silent_s = late ? delivery->silent_s + 1 : 0;
+    if (delivery->silent_s < ACK_LATE_S)
+        return;
+    delivery->silent_s = 0;
+    plated_mqtt_give_up(delivery->mqtt, "passages are not acknowledged");
+}
+
 void plated_delivery_published(PlatedDelivery *delivery, int mid, bool accepted)
 {
     const int64_t *sequence = g_hash_table_lookup(delivery->in_flight, GINT_TO_POINTER(mid));
 
     if (!sequence)
         return;
+    delivery->silent_s = 0;
     if (accepted)
         plated_outbox_acknowledge(delivery->outbox, *sequence);
     else

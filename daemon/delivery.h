@@ -19,5 +19,9 @@ PlatedDelivery *plated_delivery_free(PlatedDelivery *delivery);
 void plated_delivery_set_mqtt(PlatedDelivery *delivery, PlatedMqtt *mqtt);
 /* Sends what there is, while the broker keeps up. */
 void plated_delivery_pump(PlatedDelivery *delivery);
+/* Every second: gives a connection up on which nothing was acknowledged for long. */
+void plated_delivery_check(PlatedDelivery *delivery);
+/* Whether the broker has yet to acknowledge something. */
+bool plated_delivery_is_waiting(const PlatedDelivery *delivery);
 /* The `published` callback of the connection. */
 void plated_delivery_published(PlatedDelivery *delivery, int mid, bool accepted);

@@ -16,6 +16,8 @@
 #define RETRY_FIRST_S   0.5
 #define RETRY_LONGEST_S 30.0
 #define ANSWER_S        15
+/* A connection that held for so long was a good one, and its end is news. */
+#define STEADY_US (10 * G_USEC_PER_SEC)
 
 typedef enum Phase {
     PHASE_IDLE,       /* not started, or said goodbye */
@@ -48,13 +50,14 @@ struct PlatedMqtt {
     bool closing; /* said goodbye while the helper thread has the library */
     bool doomed;  /* freed meanwhile */
     unsigned failures;
+    int64_t connected_us;
     GSource *io;
     guint misc_timer, retry_timer, answer_timer;
     char *last_sentence;
 
     /* What the library told in the midst of one of its calls. */
     bool told_connack, told_disconnect, tcp_connected, settling;
-    int connack_code, disconnect_code;
+    int connack_code, disconnect_code, disconnect_errno;
     GArray *acknowledgements;
     GQueue messages;
     char *library_error;
@@ -113,6 +116,7 @@ static void on_disconnect(struct mosquitto *mosq, void *userdata, int code,
 
     mqtt->told_disconnect = true;
     mqtt->disconnect_code = code;
+    mqtt->disconnect_errno = errno;
 }
 
 static void on_publish(struct mosquitto *mosq, void *userdata, int mid, int code,
@@ -305,10 +309,13 @@ static const char *reason_of(const PlatedMqtt *mqtt, int code, int saved_errno)
         return "TLS handshake failed";
     if (code == MOSQ_ERR_EAI)
         return "the name is not known";
-    if (code == MOSQ_ERR_ERRNO && saved_errno)
-        return strerror(saved_errno);
-    if (code == MOSQ_ERR_CONN_LOST || code == MOSQ_ERR_SUCCESS)
+    /* Which of them it is depends on who was faster. */
+    if (code == MOSQ_ERR_CONN_LOST || code == MOSQ_ERR_SUCCESS ||
+        (code == MOSQ_ERR_ERRNO &&
+         (saved_errno == 0 || saved_errno == ECONNRESET || saved_errno == EPIPE)))
         return "the connection was lost";
+    if (code == MOSQ_ERR_ERRNO)
+        return strerror(saved_errno);
     return mqtt->v5 && code >= 128 ? mosquitto_reason_string(code) : mosquitto_strerror(code);
 }
 
@@ -325,10 +332,12 @@ static gboolean misc_due(gpointer userdata)
 {
     PlatedMqtt *mqtt = userdata;
     int code = mosquitto_loop_misc(mqtt->mosq);
+    int saved_errno = errno;
 
     if (code != MOSQ_ERR_SUCCESS && !mqtt->told_disconnect) {
         mqtt->told_disconnect = true;
         mqtt->disconnect_code = code;
+        mqtt->disconnect_errno = saved_errno;
     }
     settle(mqtt);
     return G_SOURCE_CONTINUE;
@@ -380,7 +389,7 @@ static gboolean io_dispatch(GSource *source, GSourceFunc callback, gpointer user
     IoSource *io = (IoSource *)source;
     PlatedMqtt *mqtt = io->mqtt;
     GIOCondition ready = g_source_query_unix_fd(source, io->tag);
-    int code = MOSQ_ERR_SUCCESS;
+    int code = MOSQ_ERR_SUCCESS, saved_errno;
 
     if (ready && !tcp_is_up(mqtt, io->fd))
         return G_SOURCE_REMOVE;
@@ -388,9 +397,11 @@ static gboolean io_dispatch(GSource *source, GSourceFunc callback, gpointer user
         code = mosquitto_loop_write(mqtt->mosq, 1);
     if (code == MOSQ_ERR_SUCCESS && ready & (G_IO_IN | G_IO_ERR | G_IO_HUP))
         code = mosquitto_loop_read(mqtt->mosq, 1);
+    saved_errno = errno;
     if (code != MOSQ_ERR_SUCCESS && !mqtt->told_disconnect) {
         mqtt->told_disconnect = true;
         mqtt->disconnect_code = code;
+        mqtt->disconnect_errno = saved_errno;
     }
     settle(mqtt);
     return G_SOURCE_CONTINUE;
@@ -477,7 +488,7 @@ static void settle_connack(PlatedMqtt *mqtt)
     if (mqtt->connack_code == 0) {
         clear_timer(&mqtt->answer_timer);
         mqtt->phase = PHASE_CONNECTED;
-        mqtt->failures = 0;
+        mqtt->connected_us = g_get_monotonic_time();
         mqtt->callbacks.connected(mqtt->userdata);
         return;
     }
@@ -488,11 +499,11 @@ static void settle_connack(PlatedMqtt *mqtt)
 
 static void settle_disconnect(PlatedMqtt *mqtt)
 {
-    int saved_errno = errno;
-
     mqtt->told_disconnect = false;
+    if (plated_mqtt_is_steady(mqtt))
+        mqtt->failures = 0;
     if (mqtt->phase == PHASE_CONNECTING || mqtt->phase == PHASE_CONNECTED)
-        fail(mqtt, reason_of(mqtt, mqtt->disconnect_code, saved_errno));
+        fail(mqtt, reason_of(mqtt, mqtt->disconnect_code, mqtt->disconnect_errno));
 }
 
 /* Callbacks may publish, which may tell more: until there is nothing new. */
@@ -506,6 +517,8 @@ static void settle(PlatedMqtt *mqtt)
             Acknowledgement a = g_array_index(mqtt->acknowledgements, Acknowledgement, 0);
 
             g_array_remove_index(mqtt->acknowledgements, 0);
+            if (plated_mqtt_is_steady(mqtt))
+                mqtt->failures = 0;
             mqtt->callbacks.published(mqtt->userdata, a.mid, a.accepted);
         } else if (!g_queue_is_empty(&mqtt->messages)) {
             Message *message = g_queue_pop_head(&mqtt->messages);
@@ -530,6 +543,18 @@ static void settle(PlatedMqtt *mqtt)
 bool plated_mqtt_is_connected(const PlatedMqtt *mqtt)
 {
     return mqtt->phase == PHASE_CONNECTED && !mqtt->told_disconnect;
+}
+
+bool plated_mqtt_is_steady(const PlatedMqtt *mqtt)
+{
+    return mqtt->phase == PHASE_CONNECTED &&
+           g_get_monotonic_time() - mqtt->connected_us >= STEADY_US;
+}
+
+void plated_mqtt_give_up(PlatedMqtt *mqtt, const char *reason)
+{
+    if (plated_mqtt_is_connected(mqtt))
+        fail(mqtt, reason);
 }
 
 int plated_mqtt_publish(PlatedMqtt *mqtt, const char *topic, const void *payload, size_t n, int qos,

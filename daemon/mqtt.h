@@ -30,7 +30,8 @@ typedef struct PlatedMqttCallbacks {
     /* The broker has accepted us; unacknowledged messages were sent again. */
     void (*connected)(void *userdata);
     /* An attempt failed or a connection was lost: one sentence why. `again` says
-     * that the attempt before failed for the same reason. */
+     * that the attempt before failed for the same reason, and that no connection held
+     * for long in between. */
     void (*failed)(void *userdata, const char *sentence, bool again);
     /* The broker has acknowledged a message, or refused it for good. */
     void (*published)(void *userdata, int mid, bool accepted);
@@ -49,6 +50,10 @@ PlatedMqtt *plated_mqtt_free(PlatedMqtt *mqtt);
 
 void plated_mqtt_start(PlatedMqtt *mqtt);
 bool plated_mqtt_is_connected(const PlatedMqtt *mqtt);
+/* Connected for so long that a broker which takes us and cuts us off is ruled out. */
+bool plated_mqtt_is_steady(const PlatedMqtt *mqtt);
+/* The connection is of no use: tries another, as after a lost one. Not from a callback. */
+void plated_mqtt_give_up(PlatedMqtt *mqtt, const char *reason);
 /* -ENOTCONN; -E2BIG. `ret_mid` may be NULL. A QoS 1 message is acknowledged
  * through `published`, also after a lost connection has come back. */
 int plated_mqtt_publish(PlatedMqtt *mqtt, const char *topic, const void *payload, size_t n, int qos,

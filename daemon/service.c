@@ -119,6 +119,17 @@ static void count_fps(PlatedService *service, const PlatedWorkerStats *stats)
     service->seconds++;
 }
 
+static void check_broker(PlatedService *service)
+{
+    plated_delivery_check(service->delivery);
+    if (!service->broker_comes_and_goes || !service->mqtt ||
+        !plated_mqtt_is_steady(service->mqtt) || plated_delivery_is_waiting(service->delivery))
+        return;
+    service->broker_comes_and_goes = false;
+    plated_log(service->log, PLATED_LOG_INFO, "the connection to broker %s holds",
+               service->config->mqtt.host);
+}
+
 static gboolean on_second(gpointer userdata)
 {
     PlatedService *service = userdata;
@@ -127,6 +138,7 @@ static gboolean on_second(gpointer userdata)
     plated_worker_stats(service->worker, &stats);
     count_fps(service, &stats);
     feed_watchdog(service, &stats);
+    check_broker(service);
     if (!service->stopping && service->seconds % 5 == 1)
         plated_notify_status("camera %s, %.1f fps, broker %s, %" PRIu64 " passages waiting",
                              plated_camera_state_name(service->camera_state), service->fps,
@@ -254,7 +266,9 @@ static void on_connected(void *userdata)
 {
     PlatedService *service = userdata;
 
-    plated_log(service->log, PLATED_LOG_INFO, "connected to broker %s", service->config->mqtt.host);
+    plated_log(service->log, service->broker_comes_and_goes ? PLATED_LOG_DEBUG : PLATED_LOG_INFO,
+               "connected to broker %s", service->config->mqtt.host);
+    service->broker_came = true;
     subscribe_commands(service);
     plated_service_publish_discovery(service, false);
     publish_availability(service, "online", NULL);
@@ -269,6 +283,9 @@ static void on_broker_failed(void *userdata, const char *sentence, bool again)
     PlatedService *service = userdata;
 
     plated_log(service->log, again ? PLATED_LOG_DEBUG : PLATED_LOG_WARNING, "%s", sentence);
+    service->broker_comes_and_goes =
+        again && (service->broker_came || service->broker_comes_and_goes);
+    service->broker_came = false;
     service->broker_tried = true;
     check_ready(service);
 }

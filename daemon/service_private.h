@@ -40,6 +40,7 @@ typedef struct PlatedService {
     char *camera_reason;
     int64_t camera_since_us, started_us;
     bool first_frame, broker_tried, ready, stopping;
+    bool broker_came, broker_comes_and_goes; /* connected since the last failure; the log knows */
     int goodbye_mid;
     int64_t drain_until_us;
     int status;

@@ -7,14 +7,21 @@ import os
 import pathlib
 import random
 import shutil
+import re
+import select
 import signal
+import socket
 import sqlite3
+import ssl
 import sys
+import threading
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from tests.integration.daemon import Case, keys, unique, wait_for            # noqa: E402
+from tests.integration.daemon import (Case, Daemon, Mosquitto, Subscriber, keys, unique,
+                                      wait_for)                              # noqa: E402
+from tests.integration.test_secure import authority, certificate             # noqa: E402
 
 # As many messages as daemon/delivery.c has under way at once.
 WINDOW = 16
@@ -38,6 +45,206 @@ class Outbox:
             self.messages = {n: json.loads(p) for n, p in
                              db.execute('SELECT sequence, payload FROM message ORDER BY sequence')}
             self.owed = {i: json.loads(p) for i, p in db.execute('SELECT id, payload FROM owed')}
+
+
+class BadBroker:
+    """Takes connections and does wrong to each; counts them."""
+
+    def __init__(self, port, wrong):
+        self.wrong, self.connections, self.open, self.ended = wrong, 0, [], False
+        self.listener = socket.create_server(('127.0.0.1', port))
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while not self.ended:
+            if not select.select([self.listener], [], [], 0.1)[0]:
+                continue
+            taken, _ = self.listener.accept()
+            taken.settimeout(0.2)
+            self.connections += 1
+            self.open.append(taken)
+            threading.Thread(target=self.serve, args=(taken,), daemon=True).start()
+
+    def serve(self, taken):
+        with contextlib.suppress(OSError):
+            self.wrong(self, taken)
+
+    def packets(self, taken):
+        """(type, body) of all that comes."""
+        buffer = b''
+        while not self.ended:
+            with contextlib.suppress(TimeoutError):
+                more = taken.recv(65536)
+                if not more:
+                    return
+                buffer += more
+            while whole := self.whole_packet(buffer):
+                first, head, n = whole
+                yield first >> 4, buffer[head:head + n]
+                buffer = buffer[head + n:]
+
+    @staticmethod
+    def whole_packet(buffer):
+        n, shift = 0, 0
+        for at, byte in enumerate(buffer[1:5]):
+            n |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return (buffer[0], at + 2, n) if len(buffer) >= at + 2 + n else None
+        return None
+
+    def close(self):
+        self.ended = True
+        self.thread.join()
+        for taken in [self.listener, *self.open]:
+            taken.close()
+
+
+def hang(server, taken):
+    while not server.ended:
+        time.sleep(0.05)
+
+
+def refuse(server, taken):
+    next(server.packets(taken))
+    taken.sendall(bytes((0x20, 2, 0, 4)))
+    taken.close()
+
+
+def cut(server, taken):
+    """Goes in the midst of a PUBACK."""
+    for kind, _ in server.packets(taken):
+        if kind == 1:
+            taken.sendall(bytes((0x20, 2, 0, 0)))
+        elif kind == 3:
+            taken.sendall(bytes((0x40, 2, 0)))
+            break
+    taken.close()
+
+
+def withhold(server, taken):
+    """Everything but acknowledgements."""
+    for kind, _ in server.packets(taken):
+        if kind == 1:
+            taken.sendall(bytes((0x20, 2, 0, 0)))
+        elif kind == 12:
+            taken.sendall(bytes((0xd0, 0)))
+
+
+class Misbehaving:
+    """One daemon, a broker that does wrong, and a good one that comes after it on the same port."""
+
+    def __init__(self, folder, name, wrong, sentence, source, times, tls=None):
+        self.folder, self.name, self.sentence, self.times = folder / name, name, sentence, times
+        self.folder.mkdir()
+        self.folder.chmod(0o755)
+        extra, mqtt, self.more = 'allow_anonymous true\n', {}, ()
+        if tls:
+            extra += f'cafile {tls}/ca.pem\ncertfile {tls}/server.pem\nkeyfile {tls}/server.key\n'
+            mqtt = {'host': 'localhost', 'tls': 'yes', 'ca_file': tls / 'ca.pem'}
+            self.more = ('--cafile', str(tls / 'ca.pem'))
+        self.closing = []
+        self.good = Mosquitto(self.folder, extra=extra)
+        self.closing.append(self.good.stop)
+        self.subscribe()
+        self.subscriber.close()
+        self.good.stop()
+        self.bad = BadBroker(self.good.port, wrong)
+        self.closing.append(self.bad.close)
+        self.daemon = Daemon(self.folder, self.good.port, mqtt=mqtt,
+                             camera={'source': source, 'loop': 'yes', 'realtime': 'yes'},
+                             env={'JOURNAL_STREAM': '8:1'})
+        self.closing.append(self.daemon.close)
+
+    def subscribe(self):
+        self.good.start()
+        self.subscriber = Subscriber(self.good.port, self.folder, more=self.more)
+        self.closing.append(self.subscriber.close)
+
+    def lines(self, level):
+        return re.findall(rf'^<{level}>(.*)$', self.daemon.said(), re.M)
+
+    def decided(self):
+        return [json.loads(line[8:]) for line in self.lines(7) if line.startswith('passage {')]
+
+    def repeated(self):
+        return sum(self.sentence in line for line in self.lines(7))
+
+    def suffer(self):
+        wait_for(lambda: self.repeated() >= self.times and len(self.decided()) >= 2,
+                 f'{self.name}: {self.sentence}')
+        self.connections = self.bad.connections
+        copy = Outbox(self.folder, self.folder / 'copy')
+        self.kept = [keys([p])[0] for p in copy.messages.values()]
+        self.warned = self.lines(4)
+        self.connected = sum('connected to broker' in line for line in self.lines(6))
+
+    def mend(self):
+        self.bad.close()
+        self.subscribe()
+
+    def recover(self):
+        wait_for(lambda: set(self.kept) <= set(keys(self.subscriber.passages())),
+                 f'{self.name}: delivery')
+        self.status = self.daemon.end()
+
+    def close(self):
+        for close in reversed(self.closing):
+            close()
+
+
+class Brokers(Case):
+    """Each is told of once while it does wrong; then all passages arrive."""
+
+    def wrong_certificate(self):
+        authority(self.folder, 'ca', '/CN=test authority')
+        authority(self.folder, 'stranger', '/CN=somebody else')
+        certificate(self.folder, 'server', 'ca', '/CN=localhost')
+        certificate(self.folder, 'false', 'stranger', '/CN=localhost')
+        for path in self.folder.iterdir():
+            path.chmod(0o644)
+        self.folder.chmod(0o755)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.folder / 'false.pem', self.folder / 'false.key')
+
+        def show(server, taken):
+            with context.wrap_socket(taken, server_side=True) as shown:
+                shown.recv(1)
+        return show
+
+    def check(self, case):
+        received, decided = keys(case.subscriber.passages()), keys(case.decided())
+        self.assertEqual(case.status, 0)
+        self.assertEqual(len(case.warned), 1, case.warned)
+        self.assertIn(case.sentence, case.warned[0])
+        self.assertLessEqual(case.connected, 2)
+        self.assertEqual(case.kept, decided[:len(case.kept)])
+        self.assertGreaterEqual(len(case.kept), 2)
+        self.assertEqual(unique(received), decided)
+        self.assertEqual(len(received), len(set(received)))
+        self.assertIn('connected to broker', ' '.join(case.lines(6)))
+        print(f'{case.name}: {case.connections} connections, {case.repeated()} repeated failures, '
+              f'{len(case.kept)} messages kept, {len(received)} delivered; {case.warned[0]}',
+              file=sys.stderr)
+
+    def test_misbehaving(self):
+        if not shutil.which('openssl'):
+            self.skipTest('openssl is not installed')
+        kinds = (('hangs', hang, 'no answer', 1), ('refuses', refuse, 'bad user name', 3),
+                 ('cuts', cut, 'the connection was lost', 4),
+                 ('withholds', withhold, 'passages are not acknowledged', 1))
+        cases = []
+        for name, wrong, sentence, times in kinds:
+            cases.append(Misbehaving(self.folder, name, wrong, sentence, self.vehicles, times))
+            self.addCleanup(cases[-1].close)
+        cases.append(Misbehaving(self.folder, 'false', self.wrong_certificate(),
+                                 'certificate verify failed', self.vehicles, 3, tls=self.folder))
+        self.addCleanup(cases[-1].close)
+        for step in (Misbehaving.suffer, Misbehaving.mend, Misbehaving.recover, self.check):
+            for case in cases:
+                with self.subTest(broker=case.name):
+                    step(case)
 
 
 class Killed(Case):
