@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import unittest
+import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.integration.daemon import (Case, Daemon, Mosquitto, Subscriber, keys, unique,
@@ -245,6 +246,63 @@ class Brokers(Case):
             for case in cases:
                 with self.subTest(broker=case.name):
                     step(case)
+
+
+class Backlog(Case):
+    """A day of traffic that waits for the broker."""
+    N = 10000
+
+    def peak_kib(self, daemon):
+        """The most memory that it ever had."""
+        status = pathlib.Path(f'/proc/{daemon.process.pid}/status').read_text()
+        return int(re.search(r'^VmHWM:\s*(\d+) kB$', status, re.M)[1])
+
+    def fill(self):
+        """Rows as the daemon writes them, in the outbox that it made."""
+        with contextlib.closing(sqlite3.connect(self.folder / 'outbox.db')) as db, db:
+            topic, text = db.execute("SELECT topic, payload FROM message "
+                                     "WHERE payload LIKE '%\"final\"%' LIMIT 1").fetchone()
+            passage = json.loads(text)
+            start = db.execute('SELECT count(*) FROM message').fetchone()[0]
+            for _ in range(start, self.N):
+                payload = text.replace(passage['id'], str(uuid.uuid4()))
+                db.execute('INSERT INTO message (topic, payload, created, synchronised) '
+                           'VALUES (?, ?, ?, 1)', (topic, payload, time.time_ns() // 1000))
+            return [keys([json.loads(p)])[0] for p, in
+                    db.execute('SELECT payload FROM message ORDER BY sequence')]
+
+    def test_backlog(self):
+        mosquitto = self.mosquitto()
+        subscriber = self.subscriber(mosquitto.port)
+        mosquitto.stop()
+        limits = {'max_rows': 2 * self.N}
+        first = self.daemon(mosquitto.port, name='first', outbox=limits,
+                            camera={'source': self.vehicles, 'loop': 'yes'})
+        first.wait_decided(4)
+        self.assertEqual(first.end(), 0)
+        waiting = self.fill()
+        mosquitto.start()
+        # A clip that is over, so that the memory is that of the delivery alone.
+        quiet = {'source': self.empty, 'loop': 'no'}
+        started = time.monotonic()
+        second = self.daemon(mosquitto.port, name='second', outbox=limits, camera=quiet)
+        wait_for(lambda: time.sleep(0.2) or subscriber.out.read_bytes().count(
+            b' plated/gate/passage ') >= self.N, 'the backlog')
+        took = time.monotonic() - started
+        peak = self.peak_kib(second)
+        self.assertEqual(second.end(), 0)
+        self.assertEqual((self.stored('message'), self.stored('owed')), (0, 0))
+        idle = self.daemon(mosquitto.port, name='idle', outbox=limits, camera=quiet)
+        idle.wait_said('plated: connected to broker')
+        idle.wait_said('plated: camera gate ended')
+        without = self.peak_kib(idle)
+        self.assertEqual(idle.end(), 0)
+        received = keys(subscriber.passages())
+        self.assertEqual(len(waiting), self.N)
+        self.assertEqual(received, waiting)
+        self.assertLess(peak - without, 4096)
+        print(f'{self.N} messages in {took:.0f} s; at most {without} KiB without them, '
+              f'{peak} KiB with them', file=sys.stderr)
 
 
 class Killed(Case):
