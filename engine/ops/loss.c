@@ -92,15 +92,17 @@ static int loss_infer(const NnCall *call)
                          p->reduction == REDUCTION_NONE ? targets->rank : 0, targets->dims);
 }
 
-/* log Σ exp(x[c]) of n numbers, step apart, without overflow. */
-#define LOG_TOTAL(x, n, step)                             \
-    ({                                                    \
-        double most = -(double)INFINITY, powers = 0;      \
-        for (int64_t c = 0; c < (n); c++)                 \
-            most = fmax(most, (double)(x)[c * (step)]);   \
-        for (int64_t c = 0; c < (n); c++)                 \
-            powers += exp((double)(x)[c * (step)] - most);\
-        most + log(powers);                               \
+/* log Σ exp(x[c]) of n numbers, step apart, without overflow. Without fmax(), over
+ * which the vectoriser of gcc 12 for arm64 breaks down. */
+#define LOG_TOTAL(x, n, step)                                         \
+    ({                                                                \
+        double most = -(double)INFINITY, powers = 0;                  \
+        for (int64_t c = 0; c < (n); c++)                             \
+            if ((double)(x)[c * (step)] > most)                       \
+                most = (double)(x)[c * (step)];                       \
+        for (int64_t c = 0; c < (n); c++)                             \
+            powers += exp((double)(x)[c * (step)] - most);            \
+        most + log(powers);                                           \
     })
 
 /* Checks before anything is written: a target outside the classes has no score. */

@@ -297,7 +297,7 @@ class Linear(Exact):
 
     def test_other_types(self):
         """float8 and 4 bits are refused by name, as initialisers and as inputs."""
-        for number, name in ((17, 'float8'), (19, 'float8'), (21, '4 bits'), (22, '4 bits')):
+        for number, name in ((17, 'float8e4m3fn'), (19, 'float8e5m2'), (21, 'uint4'), (22, 'int4')):
             node = helper.make_node('DequantizeLinear', ['x', 'scale'], ['y'])
             info = helper.make_tensor_value_info
             tensor = TensorProto(name='x', dims=[2], data_type=number, raw_data=bytes(2))
