@@ -33,8 +33,8 @@ static inline int nn_unary_run(const NnCall *call, NnRangeFunc range, int64_t co
         SWITCH(call->in[0]->dtype, {                                                              \
             const T *from = call->in[0]->data;                                                    \
             R *to = call->out[0]->data;                                                           \
-            const T a __attribute__((unused)) = (T)p->alpha;                                      \
-            const T b __attribute__((unused)) = (T)p->beta;                                       \
+            const float a __attribute__((unused)) = p->alpha;                                     \
+            const float b __attribute__((unused)) = p->beta;                                      \
             NN_INDEPENDENT for (int64_t i = begin; i < end; i++)                                  \
             {                                                                                     \
                 const T x = from[i];                                                              \
