@@ -14,9 +14,11 @@
 #define DOUBTFUL 0.8f
 /* Boxes that cover each other so much stand in the same place. */
 #define SAME_PLACE 0.3f
-/* What is told so often in one place without ever having moved is no vehicle: a sign,
- * lettering on a wall, the clock of the camera. */
+/* What is told so often in one place without ever having moved, and stood there for so
+ * long in all, is no vehicle that passes: a sign, lettering on a wall, the clock of the
+ * camera. */
 #define FIXTURE_TIMES 3
+#define FIXTURE_STOOD ((int64_t)300 * 1000000)
 #define FIXTURE_US    ((int64_t)3600 * 1000000)
 #define FIXTURE_PLACE 0.7f
 
@@ -27,6 +29,7 @@ typedef struct Memory {
     LprBox box;
     int64_t last_us;
     unsigned times;     /* told in this place without having moved */
+    int64_t stood_us;   /* for how long, of all these times */
 } Memory;
 
 struct LprTracker {
@@ -111,8 +114,8 @@ static bool in_place(const Memory *memory, const LprTrack *track)
 
 static bool is_fixture(const Memory *memory, const LprTrack *track)
 {
-    return memory->times >= FIXTURE_TIMES && in_place(memory, track) &&
-           track->first_us - memory->last_us < FIXTURE_US;
+    return memory->times >= FIXTURE_TIMES && memory->stood_us >= FIXTURE_STOOD &&
+           in_place(memory, track) && track->first_us - memory->last_us < FIXTURE_US;
 }
 
 static Memory *memory_find(LprTracker *tracker, const LprTrack *track)
@@ -153,11 +156,13 @@ static void memory_add(LprTracker *tracker, const LprTrack *track)
     Memory *memory = &tracker->memories[at];
     bool again = at < tracker->n_memories && strcmp(memory->plate, track->told) == 0 &&
                  in_place(memory, track) && track->first_us - memory->last_us < FIXTURE_US;
+    int64_t stood_us = track->last_us - track->first_us + (again ? memory->stood_us : 0);
     tracker->n_memories = NN_MAX(tracker->n_memories, at + 1);
     *memory = (Memory){.weakest = lpr_track_weakest(track),
                        .box = track->box,
                        .last_us = track->last_us,
-                       .times = track->moved ? 0 : again ? memory->times + !!track->id[0] : 1};
+                       .times = track->moved ? 0 : again ? memory->times + !!track->id[0] : 1,
+                       .stood_us = track->moved ? 0 : stood_us};
     memcpy(memory->plate, track->told, sizeof(memory->plate));
 }
 

@@ -429,12 +429,13 @@ static void test_still(void)
 }
 
 /* A sign that comes and goes in the light: told a few times, then known. A vehicle
- * with the same plate is told whenever it drives up. */
+ * with the same plate is told whenever it drives up, and one that is there for moments
+ * however often it comes to the same place. */
 static void test_fixture(void)
 {
     World *world = world_new();
     for (int i = 0; i < 8; i++) {
-        stay(world, "PARK1NG", 0.9f, 100, S);
+        stay(world, "PARK1NG", 0.9f, 100, 101 * S);
         empty(world, 60 * S);
     }
     TEST_INT(world->n, 6);
@@ -442,6 +443,11 @@ static void test_fixture(void)
         stay(world, "PARK1NG", 0.9f, x, FRAME_US);
     empty(world, 60 * S);
     TEST_INT(world->n, 8);
+    for (int i = 0; i < 8; i++) {
+        stay(world, "ABC1234", 0.9f, 700, S);
+        empty(world, 60 * S);
+    }
+    TEST_INT(world->n, 24);
     world_free(world);
 }
 
