@@ -139,7 +139,7 @@ static int formats_parse(const PlatedConfigEntry *entry, const char *value, void
 
 static void formats_expected(const PlatedConfigEntry *entry, char *ret_text, size_t n)
 {
-    snprintf(ret_text, n, "REGION:EXPRESSION with a right expression, or nothing");
+    snprintf(ret_text, n, "REGION:EXPRESSION with a right and modest expression, or nothing");
 }
 
 const PlatedConfigType plated_type_formats = {formats_parse, string_equal, formats_expected, true};

@@ -38,6 +38,23 @@ LprFilter *lpr_filter_unref(LprFilter *filter)
     return NULL;
 }
 
+/* Repetitions of repetitions make regcomp() take minutes and gigabytes: none follows
+ * another, none of a group but "?", and none counts beyond the length of a plate. */
+static bool is_modest(const char *expression)
+{
+    for (const char *p = expression; *p; p++) {
+        if (*p == '{' && strtoul(p + 1, NULL, 10) > LPR_CHARACTERS_MAX)
+            return false;
+        if (*p == ',' && strtoul(p + 1, NULL, 10) > LPR_CHARACTERS_MAX)
+            return false;
+        if (strchr("*+?}", *p) && p[1] && strchr("*+?{", p[1]))
+            return false;
+        if (*p == ')' && p[1] && strchr("*+{", p[1]))
+            return false;
+    }
+    return true;
+}
+
 /* "REGION:REGEX" of n bytes. */
 static int add(LprFilter *filter, const char *text, size_t n, NnError *error)
 {
@@ -56,6 +73,11 @@ static int add(LprFilter *filter, const char *text, size_t n, NnError *error)
     memcpy(item->region, text, (size_t)(colon - text));
     memcpy(expression, colon + 1, n);
     expression[n] = '\0';
+    if (!is_modest(expression))
+        return nn_error_set(error, -EINVAL,
+                            "expression '%s': a repetition of a repetition or of a group, or of "
+                            "more than %d characters",
+                            expression, LPR_CHARACTERS_MAX);
     r = regcomp(&item->regex, expression, REG_EXTENDED | REG_NOSUB);
     if (r != 0) {
         regerror(r, &item->regex, reason, sizeof(reason));

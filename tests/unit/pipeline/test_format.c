@@ -85,6 +85,8 @@ static void test_filter(void)
     TEST_TRUE(lpr_filter_unref(NULL) == NULL);
     TEST_INT(lpr_filter_new("  ", &filter, NULL), 0);
     TEST_TRUE(filter == NULL);
+    TEST_INT(lpr_filter_new("*:^[A-Z]{1,2}(-[0-9]+)?[0-9]{3,}$", &filter, NULL), 0);
+    filter = lpr_filter_unref(filter);
     TEST_INT(lpr_filter_new("US-CA:X", &filter, NULL), 0);
     TEST_TRUE(lpr_filter_accepts(filter, "US-NY", "ABC1234"));
     filter = lpr_filter_unref(filter);
@@ -99,6 +101,12 @@ static void test_filter_refused(void)
         {":ABC", "':ABC' is not REGION:EXPRESSION"},
         {"US-CALIFORNIA:X", "is not REGION:EXPRESSION"},
         {"US-CA:[0-9", "expression '[0-9': "},
+        {"*:A++", "expression 'A++': a repetition of a repetition"},
+        {"*:A{2}{2}", "a repetition of a repetition"},
+        {"*:(AB)*", "or of a group"},
+        {"*:((A{9}){9}){9}", "or of a group"},
+        {"*:A{17}", "more than 16 characters"},
+        {"*:A{2,999}", "more than 16 characters"},
     };
     LprFilter *filter = NULL;
     NnError error;
