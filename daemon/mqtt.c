@@ -2,6 +2,7 @@
 #include "mqtt.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #define RETRY_FIRST_S   0.5
 #define RETRY_LONGEST_S 30.0
 #define ANSWER_S        15
+#define LAST_WORDS_MS   200
 /* A connection that held for so long was a good one, and its end is news. */
 #define STEADY_US (10 * G_USEC_PER_SEC)
 
@@ -592,11 +594,33 @@ int plated_mqtt_subscribe(PlatedMqtt *mqtt, const char *topic)
     return from_mosquitto(mosquitto_subscribe(mqtt->mosq, NULL, topic, 1));
 }
 
+/* Closing a socket on which something waits to be read resets the connection, and
+ * the broker loses what it has not read either. */
+static void read_to_end(int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    char ignored[512];
+
+    shutdown(fd, SHUT_WR);
+    while (poll(&wait, 1, LAST_WORDS_MS) > 0 && recv(fd, ignored, sizeof(ignored), 0) > 0)
+        ;
+    close(fd);
+}
+
+static void say_goodbye(PlatedMqtt *mqtt)
+{
+    int fd = dup(mosquitto_socket(mqtt->mosq));
+
+    mosquitto_disconnect(mqtt->mosq); /* closes its own */
+    if (fd >= 0)
+        read_to_end(fd);
+}
+
 void plated_mqtt_disconnect(PlatedMqtt *mqtt)
 {
     clear_timer(&mqtt->retry_timer);
     if (mqtt->phase == PHASE_CONNECTED)
-        mosquitto_disconnect(mqtt->mosq);
+        say_goodbye(mqtt);
     mqtt->closing = true;
     detach(mqtt);
     if (mqtt->phase != PHASE_LOOKUP)
