@@ -321,45 +321,6 @@ void plated_service_leave_broker(PlatedService *service)
     service->mqtt = plated_mqtt_free(service->mqtt);
 }
 
-/* ---- access -------------------------------------------------------------- */
-
-static void on_access(void *userdata, const PlatedAccessEvent *event)
-{
-    PlatedService *service = userdata;
-    g_autofree char *topic = plated_publisher_topic(service->config, "access");
-    g_autofree char *payload = plated_payload_access(event, service->config->camera.name,
-                                                     plated_system_clock_synchronised(""));
-    int64_t expiry_s = service->config->access.expiry_us / SECOND_US;
-    int r = -ENOTCONN;
-
-    if (service->mqtt)
-        r = plated_mqtt_publish_fleeting(service->mqtt, topic, payload, strlen(payload),
-                                         (uint32_t)expiry_s);
-    if (r < 0)
-        plated_log(service->log, PLATED_LOG_WARNING,
-                   "passage %s: the broker is away and never hears of the decision", event->id);
-}
-
-int plated_service_new_access(PlatedService *service, const PlatedConfig *config,
-                              PlatedAccess **ret_access, NnError *error)
-{
-    int r = plated_access_new(config, service->log, on_access, service, ret_access, error);
-
-    return r < 0 ? plated_config_blame(config, "access", "lists", r, error) : 0;
-}
-
-void plated_service_take_access(PlatedService *service, PlatedAccess *access)
-{
-    PlatedAccess *before = service->access;
-    NnError error = {0};
-
-    plated_publisher_set_access(service->publisher, access);
-    if (plated_access_begin(access, before, &error) < 0)
-        plated_log(service->log, PLATED_LOG_ERROR, "no pulses: %s", error.message);
-    service->access = access;
-    plated_access_free(before);
-}
-
 /* ---- the camera ---------------------------------------------------------- */
 
 static gboolean retry_camera(gpointer userdata)
@@ -672,18 +633,6 @@ static int start_worker(PlatedService *service, NnError *error)
     return 0;
 }
 
-/* At start a wrong line is a wrong configuration. */
-static int start_access(PlatedService *service, NnError *error)
-{
-    int r = plated_service_new_access(service, service->config, &service->access, error);
-
-    if (r < 0)
-        return r;
-    plated_publisher_set_access(service->publisher, service->access);
-    r = plated_access_begin(service->access, NULL, error);
-    return r < 0 ? plated_config_blame(service->config, "access", "gpio_line", r, error) : 0;
-}
-
 static int start(PlatedService *service, NnError *error)
 {
     int r;
@@ -703,7 +652,7 @@ static int start(PlatedService *service, NnError *error)
         plated_publisher_new(service->config, service->outbox, on_picture, service, service->log);
     service->delivery = plated_delivery_new(service->outbox, service->log);
     plated_delivery_set_mqtt(service->delivery, service->mqtt);
-    r = start_access(service, error);
+    r = plated_service_start_access(service, error);
     if (r < 0)
         return r;
     r = start_worker(service, error);

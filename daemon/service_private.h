@@ -62,6 +62,8 @@ NN_MUST_CHECK int plated_service_new_camera(PlatedService *service, const Plated
                                             PlatedCamera **ret_camera, NnError *error);
 NN_MUST_CHECK int plated_service_new_access(PlatedService *service, const PlatedConfig *config,
                                             PlatedAccess **ret_access, NnError *error);
+/* At start: makes it from the configuration, and takes the GPIO line. */
+NN_MUST_CHECK int plated_service_start_access(PlatedService *service, NnError *error);
 /* Puts it in the place of the one before. */
 void plated_service_take_access(PlatedService *service, PlatedAccess *access);
 /* Publishes "offline", says goodbye and frees the connection. */

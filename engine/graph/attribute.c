@@ -59,6 +59,20 @@ int nn_node_string(const NnNode *node, const char *name, const char *fallback, c
     return 0;
 }
 
+/* The elements of a list, none where there is no such attribute. */
+static int copy_list(const NnAttribute *a, const void *elements, size_t element_bytes, void *ret,
+                     size_t max, size_t *ret_n, NnError *error)
+{
+    if (a && a->n > max)
+        return nn_error_set(error, -E2BIG,
+                            "attribute '%s' has %zu values, at most %zu are possible", a->name,
+                            a->n, max);
+    if (a && a->n)
+        memcpy(ret, elements, a->n * element_bytes);
+    *ret_n = a ? a->n : 0;
+    return 0;
+}
+
 int nn_node_ints(const NnNode *node, const char *name, int64_t *ret, size_t max, size_t *ret_n,
                  NnError *error)
 {
@@ -68,14 +82,7 @@ int nn_node_ints(const NnNode *node, const char *name, int64_t *ret, size_t max,
     r = find_typed(node, name, NN_ATTRIBUTE_INTS, "a list of integers", &a, error);
     if (r < 0)
         return r;
-    if (a && a->n > max)
-        return nn_error_set(error, -E2BIG,
-                            "attribute '%s' has %zu values, at most %zu are possible", name, a->n,
-                            max);
-    if (a && a->n)
-        memcpy(ret, a->ints, a->n * sizeof(ret[0]));
-    *ret_n = a ? a->n : 0;
-    return 0;
+    return copy_list(a, a ? a->ints : NULL, sizeof(ret[0]), ret, max, ret_n, error);
 }
 
 int nn_node_graph(const NnNode *node, const char *name, const NnGraph **ret, NnError *error)
@@ -101,14 +108,7 @@ int nn_node_floats(const NnNode *node, const char *name, float *ret, size_t max,
     r = find_typed(node, name, NN_ATTRIBUTE_FLOATS, "a list of numbers", &a, error);
     if (r < 0)
         return r;
-    if (a && a->n > max)
-        return nn_error_set(error, -E2BIG,
-                            "attribute '%s' has %zu values, at most %zu are possible", name, a->n,
-                            max);
-    if (a && a->n)
-        memcpy(ret, a->floats, a->n * sizeof(ret[0]));
-    *ret_n = a ? a->n : 0;
-    return 0;
+    return copy_list(a, a ? a->floats : NULL, sizeof(ret[0]), ret, max, ret_n, error);
 }
 
 int nn_node_tensor(const NnNode *node, const char *name, const NnTensor **ret, NnError *error)
