@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What service.c and reload.c share. All of it belongs to the main thread. */
+/* What service*.c and reload.c share. All of it belongs to the main thread, but for the
+ * pictures and the end of the worker, which come from the worker. */
 
 #include <glib.h>
 
@@ -54,6 +55,7 @@ typedef struct PlatedService {
     guint term_source, int_source, hup_source;
 } PlatedService;
 
+PlatedMoment plated_service_now(void);
 void plated_service_tracker_options(const PlatedConfig *config, LprTrackerOptions *ret_options);
 void plated_service_outbox_limits(const PlatedConfig *config, PlatedOutboxLimits *ret_limits);
 NN_MUST_CHECK int plated_service_new_mqtt(PlatedService *service, const PlatedConfig *config,
@@ -62,6 +64,7 @@ NN_MUST_CHECK int plated_service_new_camera(PlatedService *service, const Plated
                                             PlatedCamera **ret_camera, NnError *error);
 NN_MUST_CHECK int plated_service_new_access(PlatedService *service, const PlatedConfig *config,
                                             PlatedAccess **ret_access, NnError *error);
+NN_MUST_CHECK int plated_service_start_worker(PlatedService *service, NnError *error);
 /* At start: makes it from the configuration, and takes the GPIO line. */
 NN_MUST_CHECK int plated_service_start_access(PlatedService *service, NnError *error);
 /* Puts it in the place of the one before. */
@@ -70,11 +73,20 @@ void plated_service_take_access(PlatedService *service, PlatedAccess *access);
 void plated_service_leave_broker(PlatedService *service);
 /* Opens `service->camera`. */
 void plated_service_start_camera(PlatedService *service);
+/* A JPEG to publish on topic `leaf`, if the broker is there. */
+void plated_service_on_picture(void *userdata, const char *leaf, const uint8_t *bytes, size_t n);
+void plated_service_on_worker_ended(void *userdata);
 void plated_service_note_models(PlatedService *service, const PlatedRecognition *recognition);
+void plated_service_publish_availability(PlatedService *service, const char *payload, int *ret_mid);
 /* What Home Assistant is to know, or with `away` to forget. */
 void plated_service_publish_discovery(PlatedService *service, bool away);
 void plated_service_publish_state(PlatedService *service);
 void plated_service_arm_state_timer(PlatedService *service);
+/* Tells systemd once the service is ready. */
+void plated_service_check_ready(PlatedService *service);
+gboolean plated_service_on_second(gpointer userdata);
+/* Once the worker has ended, messages have `drain_us` to be acknowledged. */
+void plated_service_begin_stop(PlatedService *service, int64_t drain_us);
 
 /* Reads the configuration again and applies it, or keeps the old one. */
 void plated_reload_begin(PlatedService *service);
