@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "delivery.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +11,7 @@
 
 /* Below the 20 that libmosquitto has in flight, so that its own queue stays
  * empty and the order is ours. */
-#define WINDOW     16
-#define ACK_LATE_S 20
+#define WINDOW 16
 
 struct PlatedDelivery {
     PlatedOutbox *outbox;
@@ -19,7 +19,6 @@ struct PlatedDelivery {
     PlatedLog *log;
     GHashTable *in_flight; /* message id -> int64_t sequence */
     PlatedOutboxCursor sent;
-    unsigned silent_s; /* with messages in flight */
 };
 
 PlatedDelivery *plated_delivery_new(PlatedOutbox *outbox, PlatedLog *log)
@@ -41,12 +40,28 @@ PlatedDelivery *plated_delivery_free(PlatedDelivery *delivery)
     return NULL;
 }
 
+static void start_over(PlatedDelivery *delivery)
+{
+    delivery->sent = (PlatedOutboxCursor){0};
+    g_hash_table_remove_all(delivery->in_flight);
+}
+
 void plated_delivery_set_mqtt(PlatedDelivery *delivery, PlatedMqtt *mqtt)
 {
     delivery->mqtt = mqtt;
-    delivery->sent = (PlatedOutboxCursor){0};
-    delivery->silent_s = 0;
-    g_hash_table_remove_all(delivery->in_flight);
+    start_over(delivery);
+}
+
+void plated_delivery_connected(PlatedDelivery *delivery)
+{
+    start_over(delivery);
+    plated_delivery_pump(delivery);
+}
+
+static void put_off(PlatedDelivery *delivery)
+{
+    plated_log(delivery->log, PLATED_LOG_WARNING,
+               "the broker refused a passage; it stays in the outbox until the next connection");
 }
 
 void plated_delivery_pump(PlatedDelivery *delivery)
@@ -55,16 +70,19 @@ void plated_delivery_pump(PlatedDelivery *delivery)
            g_hash_table_size(delivery->in_flight) < WINDOW) {
         _cleanup_free_ char *topic = NULL, *payload = NULL;
         int64_t sequence;
-        int mid;
+        int mid, r;
 
         if (plated_outbox_next(delivery->outbox, &delivery->sent, &sequence, &topic, &payload) < 0)
             return;
-        if (plated_mqtt_publish(delivery->mqtt, topic, payload, strlen(payload), 1, false, &mid) <
-            0)
+        r = plated_mqtt_publish(delivery->mqtt, topic, payload, strlen(payload), 1, false, &mid);
+        if (r < 0 && r != -E2BIG)
             return;
-        g_hash_table_insert(delivery->in_flight, GINT_TO_POINTER(mid),
-                            g_memdup2(&sequence, sizeof(sequence)));
         plated_outbox_advance(&delivery->sent, sequence);
+        if (r < 0)
+            put_off(delivery);
+        else
+            g_hash_table_insert(delivery->in_flight, GINT_TO_POINTER(mid),
+                                g_memdup2(&sequence, sizeof(sequence)));
     }
 }
 
@@ -73,30 +91,16 @@ bool plated_delivery_is_waiting(const PlatedDelivery *delivery)
     return g_hash_table_size(delivery->in_flight) > 0;
 }
 
-void plated_delivery_check(PlatedDelivery *delivery)
-{
-    bool late = delivery->mqtt && plated_mqtt_is_connected(delivery->mqtt) &&
-                plated_delivery_is_waiting(delivery);
-
-    delivery->silent_s = late ? delivery->silent_s + 1 : 0;
-    if (delivery->silent_s < ACK_LATE_S)
-        return;
-    delivery->silent_s = 0;
-    plated_mqtt_give_up(delivery->mqtt, "passages are not acknowledged");
-}
-
 void plated_delivery_published(PlatedDelivery *delivery, int mid, bool accepted)
 {
     const int64_t *sequence = g_hash_table_lookup(delivery->in_flight, GINT_TO_POINTER(mid));
 
     if (!sequence)
         return;
-    delivery->silent_s = 0;
     if (accepted)
         plated_outbox_acknowledge(delivery->outbox, *sequence);
     else
-        plated_log(delivery->log, PLATED_LOG_WARNING,
-                   "the broker refused a passage; it stays in the outbox until the next start");
+        put_off(delivery);
     g_hash_table_remove(delivery->in_flight, GINT_TO_POINTER(mid));
     plated_delivery_pump(delivery);
 }

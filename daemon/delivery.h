@@ -17,10 +17,10 @@ PlatedDelivery *plated_delivery_free(PlatedDelivery *delivery);
 
 /* Goes on through another connection, and sends again what is not acknowledged. */
 void plated_delivery_set_mqtt(PlatedDelivery *delivery, PlatedMqtt *mqtt);
+/* The `connected` callback: sends again what was not acknowledged, and the rest. */
+void plated_delivery_connected(PlatedDelivery *delivery);
 /* Sends what there is, while the broker keeps up. */
 void plated_delivery_pump(PlatedDelivery *delivery);
-/* Every second: gives a connection up on which nothing was acknowledged for long. */
-void plated_delivery_check(PlatedDelivery *delivery);
 /* Whether the broker has yet to acknowledge something. */
 bool plated_delivery_is_waiting(const PlatedDelivery *delivery);
 /* The `published` callback of the connection. */

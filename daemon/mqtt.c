@@ -18,6 +18,7 @@
 #define RETRY_LONGEST_S 30.0
 #define ANSWER_S        15
 #define LAST_WORDS_MS   200
+#define ACK_LATE_US     (20 * G_USEC_PER_SEC)
 /* A connection that held for so long was a good one, and its end is news. */
 #define STEADY_US (10 * G_USEC_PER_SEC)
 
@@ -42,8 +43,7 @@ typedef struct Message {
 
 struct PlatedMqtt {
     struct mosquitto *mosq;
-    char *host;
-    int port, keepalive_s;
+    PlatedMqttOptions options; /* owns its strings */
     bool v5;
     PlatedMqttCallbacks callbacks;
     void *userdata;
@@ -61,6 +61,8 @@ struct PlatedMqtt {
     bool told_connack, told_disconnect, tcp_connected, settling;
     int connack_code, disconnect_code, disconnect_errno;
     GArray *acknowledgements;
+    GHashTable *unacknowledged; /* message ids */
+    int64_t heard_us;           /* of the last acknowledgement, or when one became due */
     GQueue messages;
     char *library_error;
 };
@@ -164,7 +166,33 @@ static void message_free(void *pointer)
 
 /* ---- making one ---------------------------------------------------------- */
 
-static int set_tls(PlatedMqtt *mqtt, const PlatedMqttOptions *options, NnError *error)
+static void options_copy(const PlatedMqttOptions *from, PlatedMqttOptions *to)
+{
+    *to = *from;
+    to->host = g_strdup(from->host);
+    to->client_id = g_strdup(from->client_id);
+    to->username = g_strdup(from->username);
+    to->password = g_strdup(from->password);
+    to->ca_file = g_strdup(from->ca_file);
+    to->cert_file = g_strdup(from->cert_file);
+    to->key_file = g_strdup(from->key_file);
+    to->will_topic = g_strdup(from->will_topic);
+    to->will_payload = g_strdup(from->will_payload);
+}
+
+static void options_clear(PlatedMqttOptions *options)
+{
+    const char *const owned[] = {
+        options->host,     options->client_id,  options->username,
+        options->password, options->ca_file,    options->cert_file,
+        options->key_file, options->will_topic, options->will_payload,
+    };
+
+    for (size_t i = 0; i < NN_ARRAY_SIZE(owned); i++)
+        g_free((char *)owned[i]);
+}
+
+static int set_tls(struct mosquitto *mosq, const PlatedMqttOptions *options, NnError *error)
 {
     const char *files[] = {options->ca_file, options->cert_file, options->key_file};
     int code;
@@ -173,42 +201,62 @@ static int set_tls(PlatedMqtt *mqtt, const PlatedMqttOptions *options, NnError *
         if (files[i] && access(files[i], R_OK) < 0)
             return nn_error_set(error, -errno, "%s: %s", files[i], strerror(errno));
     if (!options->ca_file) {
-        code = mosquitto_int_option(mqtt->mosq, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
+        code = mosquitto_int_option(mosq, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
         if (code != MOSQ_ERR_SUCCESS)
             return nn_error_set(error, from_mosquitto(code), "TLS: %s", mosquitto_strerror(code));
     }
-    code = mosquitto_tls_set(mqtt->mosq, options->ca_file, NULL, options->cert_file,
-                             options->key_file, NULL);
+    code = mosquitto_tls_set(mosq, options->ca_file, NULL, options->cert_file, options->key_file,
+                             NULL);
     if (code != MOSQ_ERR_SUCCESS && options->ca_file)
         return nn_error_set(error, from_mosquitto(code), "TLS: %s", mosquitto_strerror(code));
-    code = mosquitto_tls_opts_set(mqtt->mosq, 1, NULL, NULL);
+    code = mosquitto_tls_opts_set(mosq, 1, NULL, NULL);
     if (code != MOSQ_ERR_SUCCESS)
         return nn_error_set(error, from_mosquitto(code), "TLS: %s", mosquitto_strerror(code));
     return 0;
 }
 
-static int set_up(PlatedMqtt *mqtt, const PlatedMqttOptions *options, NnError *error)
+static int set_up(struct mosquitto *mosq, const PlatedMqttOptions *options, NnError *error)
 {
     int code;
 
-    mqtt->v5 = options->protocol == 5;
-    code = mosquitto_int_option(mqtt->mosq, MOSQ_OPT_PROTOCOL_VERSION, options->protocol);
+    code = mosquitto_int_option(mosq, MOSQ_OPT_PROTOCOL_VERSION, options->protocol);
     if (code == MOSQ_ERR_SUCCESS)
-        code = mosquitto_int_option(mqtt->mosq, MOSQ_OPT_TCP_NODELAY, 1);
+        code = mosquitto_int_option(mosq, MOSQ_OPT_TCP_NODELAY, 1);
     if (code == MOSQ_ERR_SUCCESS && options->username)
-        code = mosquitto_username_pw_set(mqtt->mosq, options->username, options->password);
+        code = mosquitto_username_pw_set(mosq, options->username, options->password);
     if (code == MOSQ_ERR_SUCCESS && options->will_topic)
-        code =
-            mosquitto_will_set(mqtt->mosq, options->will_topic, (int)strlen(options->will_payload),
-                               options->will_payload, 1, true);
+        code = mosquitto_will_set(mosq, options->will_topic, (int)strlen(options->will_payload),
+                                  options->will_payload, 1, true);
     if (code != MOSQ_ERR_SUCCESS)
         return nn_error_set(error, from_mosquitto(code), "MQTT: %s", mosquitto_strerror(code));
-    mosquitto_connect_v5_callback_set(mqtt->mosq, on_connect);
-    mosquitto_disconnect_v5_callback_set(mqtt->mosq, on_disconnect);
-    mosquitto_publish_v5_callback_set(mqtt->mosq, on_publish);
-    mosquitto_message_v5_callback_set(mqtt->mosq, on_message);
-    mosquitto_log_callback_set(mqtt->mosq, on_log);
-    return options->tls ? set_tls(mqtt, options, error) : 0;
+    mosquitto_connect_v5_callback_set(mosq, on_connect);
+    mosquitto_disconnect_v5_callback_set(mosq, on_disconnect);
+    mosquitto_publish_v5_callback_set(mosq, on_publish);
+    mosquitto_message_v5_callback_set(mosq, on_message);
+    mosquitto_log_callback_set(mosq, on_log);
+    return options->tls ? set_tls(mosq, options, error) : 0;
+}
+
+/* A client of its own for each connection: what the library still had to send goes with
+ * the old one, and only the outbox sends again. */
+static int renew(PlatedMqtt *mqtt, NnError *error)
+{
+    struct mosquitto *mosq = mosquitto_new(mqtt->options.client_id, true, mqtt);
+    int r;
+
+    if (!mosq)
+        return nn_error_set(error, -errno, "MQTT: %s", strerror(errno));
+    r = set_up(mosq, &mqtt->options, error);
+    if (r < 0) {
+        mosquitto_destroy(mosq);
+        return r;
+    }
+    if (mqtt->mosq)
+        mosquitto_destroy(mqtt->mosq);
+    mqtt->mosq = mosq;
+    g_array_set_size(mqtt->acknowledgements, 0);
+    g_hash_table_remove_all(mqtt->unacknowledged);
+    return 0;
 }
 
 int plated_mqtt_new(const PlatedMqttOptions *options, const PlatedMqttCallbacks *callbacks,
@@ -218,17 +266,14 @@ int plated_mqtt_new(const PlatedMqttOptions *options, const PlatedMqttCallbacks 
     int r;
 
     mosquitto_lib_init();
-    mqtt->host = g_strdup(options->host);
-    mqtt->port = options->port;
-    mqtt->keepalive_s = options->keepalive_s;
+    options_copy(options, &mqtt->options);
+    mqtt->v5 = options->protocol == 5;
     mqtt->callbacks = *callbacks;
     mqtt->userdata = userdata;
     mqtt->acknowledgements = g_array_new(FALSE, FALSE, sizeof(Acknowledgement));
+    mqtt->unacknowledged = g_hash_table_new(g_direct_hash, g_direct_equal);
     g_queue_init(&mqtt->messages);
-    mqtt->mosq = mosquitto_new(options->client_id, true, mqtt);
-    if (!mqtt->mosq)
-        return nn_error_set(error, -errno, "MQTT: %s", strerror(errno));
-    r = set_up(mqtt, options, error);
+    r = renew(mqtt, error);
     if (r < 0)
         return r;
     *ret_mqtt = NN_TAKE(mqtt);
@@ -267,10 +312,11 @@ PlatedMqtt *plated_mqtt_free(PlatedMqtt *mqtt)
         mosquitto_destroy(mqtt->mosq);
     mosquitto_lib_cleanup();
     g_array_free(mqtt->acknowledgements, TRUE);
+    g_hash_table_unref(mqtt->unacknowledged);
     g_queue_clear_full(&mqtt->messages, message_free);
     g_free(mqtt->last_sentence);
     g_free(mqtt->library_error);
-    g_free(mqtt->host);
+    options_clear(&mqtt->options);
     g_free(mqtt);
     return NULL;
 }
@@ -288,7 +334,8 @@ static gboolean retry_due(gpointer userdata)
 
 static void fail(PlatedMqtt *mqtt, const char *reason)
 {
-    g_autofree char *sentence = g_strdup_printf("broker %s:%d: %s", mqtt->host, mqtt->port, reason);
+    g_autofree char *sentence =
+        g_strdup_printf("broker %s:%d: %s", mqtt->options.host, mqtt->options.port, reason);
     bool again = mqtt->failures > 0 && g_strcmp0(sentence, mqtt->last_sentence) == 0;
     double pause = RETRY_FIRST_S * (double)(1u << NN_MIN(mqtt->failures, 10u));
 
@@ -330,18 +377,31 @@ static gboolean answer_late(gpointer userdata)
     return G_SOURCE_REMOVE;
 }
 
+static void note_code(PlatedMqtt *mqtt, int code, int saved_errno)
+{
+    if (code == MOSQ_ERR_SUCCESS || mqtt->told_disconnect)
+        return;
+    mqtt->told_disconnect = true;
+    mqtt->disconnect_code = code;
+    mqtt->disconnect_errno = saved_errno;
+}
+
+/* A broker that acknowledges nothing must not make us collect what waits for it. */
+static bool acknowledgement_is_late(const PlatedMqtt *mqtt)
+{
+    return plated_mqtt_is_connected(mqtt) && g_hash_table_size(mqtt->unacknowledged) > 0 &&
+           g_get_monotonic_time() - mqtt->heard_us >= ACK_LATE_US;
+}
+
 static gboolean misc_due(gpointer userdata)
 {
     PlatedMqtt *mqtt = userdata;
     int code = mosquitto_loop_misc(mqtt->mosq);
-    int saved_errno = errno;
 
-    if (code != MOSQ_ERR_SUCCESS && !mqtt->told_disconnect) {
-        mqtt->told_disconnect = true;
-        mqtt->disconnect_code = code;
-        mqtt->disconnect_errno = saved_errno;
-    }
+    note_code(mqtt, code, errno);
     settle(mqtt);
+    if (acknowledgement_is_late(mqtt))
+        fail(mqtt, "messages are not acknowledged");
     return G_SOURCE_CONTINUE;
 }
 
@@ -391,20 +451,16 @@ static gboolean io_dispatch(GSource *source, GSourceFunc callback, gpointer user
     IoSource *io = (IoSource *)source;
     PlatedMqtt *mqtt = io->mqtt;
     GIOCondition ready = g_source_query_unix_fd(source, io->tag);
-    int code = MOSQ_ERR_SUCCESS, saved_errno;
+    int code = MOSQ_ERR_SUCCESS;
 
     if (ready && !tcp_is_up(mqtt, io->fd))
         return G_SOURCE_REMOVE;
-    if (ready & G_IO_OUT)
-        code = mosquitto_loop_write(mqtt->mosq, 1);
-    if (code == MOSQ_ERR_SUCCESS && ready & (G_IO_IN | G_IO_ERR | G_IO_HUP))
+    /* First what has come: an acknowledgement counts though nothing can be sent any more. */
+    if (ready & (G_IO_IN | G_IO_ERR | G_IO_HUP))
         code = mosquitto_loop_read(mqtt->mosq, 1);
-    saved_errno = errno;
-    if (code != MOSQ_ERR_SUCCESS && !mqtt->told_disconnect) {
-        mqtt->told_disconnect = true;
-        mqtt->disconnect_code = code;
-        mqtt->disconnect_errno = saved_errno;
-    }
+    if (code == MOSQ_ERR_SUCCESS && ready & G_IO_OUT)
+        code = mosquitto_loop_write(mqtt->mosq, 1);
+    note_code(mqtt, code, errno);
     settle(mqtt);
     return G_SOURCE_CONTINUE;
 }
@@ -442,7 +498,8 @@ static void lookup_in_thread(GTask *task, gpointer source, gpointer data, GCance
     Lookup *lookup = g_new0(Lookup, 1);
 
     errno = 0;
-    lookup->code = mosquitto_connect_async(mqtt->mosq, mqtt->host, mqtt->port, mqtt->keepalive_s);
+    lookup->code = mosquitto_connect_async(mqtt->mosq, mqtt->options.host, mqtt->options.port,
+                                           mqtt->options.keepalive_s);
     lookup->saved_errno = errno;
     g_task_return_pointer(task, lookup, g_free);
 }
@@ -467,8 +524,14 @@ static void lookup_done(GObject *source, GAsyncResult *result, gpointer userdata
 
 static void attempt(PlatedMqtt *mqtt)
 {
-    g_autoptr(GTask) task = g_task_new(NULL, NULL, lookup_done, mqtt);
+    g_autoptr(GTask) task = NULL;
+    NnError error = {0};
 
+    if (renew(mqtt, &error) < 0) {
+        fail(mqtt, error.message);
+        return;
+    }
+    task = g_task_new(NULL, NULL, lookup_done, mqtt);
     mqtt->phase = PHASE_LOOKUP;
     mqtt->told_connack = mqtt->told_disconnect = false;
     g_clear_pointer(&mqtt->library_error, g_free);
@@ -508,6 +571,17 @@ static void settle_disconnect(PlatedMqtt *mqtt)
         fail(mqtt, reason_of(mqtt, mqtt->disconnect_code, mqtt->disconnect_errno));
 }
 
+/* Also told of messages that need none, which nobody waits for. */
+static void settle_acknowledgement(PlatedMqtt *mqtt, Acknowledgement a)
+{
+    if (!g_hash_table_remove(mqtt->unacknowledged, GINT_TO_POINTER(a.mid)))
+        return;
+    mqtt->heard_us = g_get_monotonic_time();
+    if (plated_mqtt_is_steady(mqtt))
+        mqtt->failures = 0;
+    mqtt->callbacks.published(mqtt->userdata, a.mid, a.accepted);
+}
+
 /* Callbacks may publish, which may tell more: until there is nothing new. */
 static void settle(PlatedMqtt *mqtt)
 {
@@ -519,9 +593,7 @@ static void settle(PlatedMqtt *mqtt)
             Acknowledgement a = g_array_index(mqtt->acknowledgements, Acknowledgement, 0);
 
             g_array_remove_index(mqtt->acknowledgements, 0);
-            if (plated_mqtt_is_steady(mqtt))
-                mqtt->failures = 0;
-            mqtt->callbacks.published(mqtt->userdata, a.mid, a.accepted);
+            settle_acknowledgement(mqtt, a);
         } else if (!g_queue_is_empty(&mqtt->messages)) {
             Message *message = g_queue_pop_head(&mqtt->messages);
             gsize n;
@@ -553,21 +625,26 @@ bool plated_mqtt_is_steady(const PlatedMqtt *mqtt)
            g_get_monotonic_time() - mqtt->connected_us >= STEADY_US;
 }
 
-void plated_mqtt_give_up(PlatedMqtt *mqtt, const char *reason)
-{
-    if (plated_mqtt_is_connected(mqtt))
-        fail(mqtt, reason);
-}
-
 int plated_mqtt_publish(PlatedMqtt *mqtt, const char *topic, const void *payload, size_t n, int qos,
                         bool retain, int *ret_mid)
 {
+    int code, mid;
+
     if (!plated_mqtt_is_connected(mqtt))
         return -ENOTCONN;
     if (n > 256u << 20)
         return -E2BIG;
-    return from_mosquitto(
-        mosquitto_publish(mqtt->mosq, ret_mid, topic, (int)n, payload, qos, retain));
+    code = mosquitto_publish(mqtt->mosq, &mid, topic, (int)n, payload, qos, retain);
+    if (code != MOSQ_ERR_SUCCESS)
+        return from_mosquitto(code);
+    if (qos > 0) {
+        if (g_hash_table_size(mqtt->unacknowledged) == 0)
+            mqtt->heard_us = g_get_monotonic_time();
+        g_hash_table_add(mqtt->unacknowledged, GINT_TO_POINTER(mid));
+    }
+    if (ret_mid)
+        *ret_mid = mid;
+    return 0;
 }
 
 int plated_mqtt_publish_fleeting(PlatedMqtt *mqtt, const char *topic, const void *payload, size_t n,
@@ -579,8 +656,8 @@ int plated_mqtt_publish_fleeting(PlatedMqtt *mqtt, const char *topic, const void
     if (!plated_mqtt_is_connected(mqtt))
         return -ENOTCONN;
     if (mqtt->v5)
-        code = mosquitto_property_add_int32(&properties, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL,
-                                            expiry_s);
+        code =
+            mosquitto_property_add_int32(&properties, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, expiry_s);
     if (code == MOSQ_ERR_SUCCESS)
         code = mosquitto_publish_v5(mqtt->mosq, NULL, topic, (int)n, payload, 0, false, properties);
     mosquitto_property_free_all(&properties);

@@ -27,7 +27,7 @@ typedef struct PlatedMqttOptions {
 } PlatedMqttOptions;
 
 typedef struct PlatedMqttCallbacks {
-    /* The broker has accepted us; unacknowledged messages were sent again. */
+    /* The broker has accepted us; what was not acknowledged before is forgotten. */
     void (*connected)(void *userdata);
     /* An attempt failed or a connection was lost: one sentence why. `again` says
      * that the attempt before failed for the same reason, and that no connection held
@@ -52,10 +52,9 @@ void plated_mqtt_start(PlatedMqtt *mqtt);
 bool plated_mqtt_is_connected(const PlatedMqtt *mqtt);
 /* Connected for so long that a broker which takes us and cuts us off is ruled out. */
 bool plated_mqtt_is_steady(const PlatedMqtt *mqtt);
-/* The connection is of no use: tries another, as after a lost one. Not from a callback. */
-void plated_mqtt_give_up(PlatedMqtt *mqtt, const char *reason);
-/* -ENOTCONN; -E2BIG. `ret_mid` may be NULL. A QoS 1 message is acknowledged
- * through `published`, also after a lost connection has come back. */
+/* -ENOTCONN; -E2BIG for what this broker never takes. `ret_mid` may be NULL. A QoS 1
+ * message is acknowledged through `published`, or goes with the connection. One on which
+ * nothing is acknowledged for 20 seconds is given up for another. */
 int plated_mqtt_publish(PlatedMqtt *mqtt, const char *topic, const void *payload, size_t n, int qos,
                         bool retain, int *ret_mid);
 /* At most once, not retained: what comes late must not come at all. With MQTT 5 the

@@ -79,7 +79,7 @@ static gboolean drain(gpointer userdata)
     return G_SOURCE_CONTINUE;
 }
 
-gboolean worker_ended(gpointer userdata)
+static gboolean worker_ended(gpointer userdata)
 {
     PlatedService *service = userdata;
 

@@ -2,7 +2,6 @@
 
 /* What the service says to the broker, and hears from it. */
 
-#include <errno.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -74,7 +73,7 @@ static void on_connected(void *userdata)
     plated_service_publish_discovery(service, false);
     plated_service_publish_availability(service, "online", NULL);
     plated_service_publish_state(service);
-    plated_delivery_pump(service->delivery);
+    plated_delivery_connected(service->delivery);
     service->broker_tried = true;
     plated_service_check_ready(service);
 }

@@ -79,7 +79,6 @@ static void count_fps(PlatedService *service, const PlatedWorkerStats *stats)
 
 static void check_broker(PlatedService *service)
 {
-    plated_delivery_check(service->delivery);
     if (!service->broker_comes_and_goes || !service->mqtt ||
         !plated_mqtt_is_steady(service->mqtt) || plated_delivery_is_waiting(service->delivery))
         return;

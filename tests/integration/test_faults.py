@@ -234,7 +234,7 @@ class Brokers(Case):
             self.skipTest('openssl is not installed')
         kinds = (('hangs', hang, 'no answer', 1), ('refuses', refuse, 'bad user name', 3),
                  ('cuts', cut, 'the connection was lost', 4),
-                 ('withholds', withhold, 'passages are not acknowledged', 1))
+                 ('withholds', withhold, 'messages are not acknowledged', 1))
         cases = []
         for name, wrong, sentence, times in kinds:
             cases.append(Misbehaving(self.folder, name, wrong, sentence, self.vehicles, times))
