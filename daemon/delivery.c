@@ -18,7 +18,7 @@ struct PlatedDelivery {
     PlatedMqtt *mqtt;
     PlatedLog *log;
     GHashTable *in_flight; /* message id -> int64_t sequence */
-    PlatedOutboxCursor sent;
+    int64_t sent;          /* sequence of the last one */
 };
 
 PlatedDelivery *plated_delivery_new(PlatedOutbox *outbox, PlatedLog *log)
@@ -42,7 +42,7 @@ PlatedDelivery *plated_delivery_free(PlatedDelivery *delivery)
 
 static void start_over(PlatedDelivery *delivery)
 {
-    delivery->sent = (PlatedOutboxCursor){0};
+    delivery->sent = 0;
     g_hash_table_remove_all(delivery->in_flight);
 }
 
@@ -72,12 +72,12 @@ void plated_delivery_pump(PlatedDelivery *delivery)
         int64_t sequence;
         int mid, r;
 
-        if (plated_outbox_next(delivery->outbox, &delivery->sent, &sequence, &topic, &payload) < 0)
+        if (plated_outbox_next(delivery->outbox, delivery->sent, &sequence, &topic, &payload) < 0)
             return;
         r = plated_mqtt_publish(delivery->mqtt, topic, payload, strlen(payload), 1, false, &mid);
         if (r < 0 && r != -E2BIG)
             return;
-        plated_outbox_advance(&delivery->sent, sequence);
+        delivery->sent = sequence;
         if (r < 0)
             put_off(delivery);
         else

@@ -14,12 +14,13 @@
 
 #define SCHEMA_VERSION 1
 #define BUSY_MS        2000
-/* Sequence numbers of messages that the disk refused; SQLite never gets there. */
-#define SPARE_SEQUENCE ((int64_t)1 << 60)
 
+/* A message that the disk refused. It keeps its place among the others. */
 typedef struct Spare {
     int64_t sequence;
-    char *topic, *payload;
+    PlatedOutboxKind kind;
+    char *id, *topic, *payload;
+    PlatedMoment made;
 } Spare;
 
 struct PlatedOutbox {
@@ -29,9 +30,8 @@ struct PlatedOutbox {
     PlatedOutboxLimits limits;
     PlatedLog *log;
     uint64_t dropped;
-    int64_t last_sequence; /* on disk; readers rely on it to grow */
+    int64_t last_sequence; /* readers rely on it to grow */
     GQueue spare;
-    int64_t spare_sequence;
     bool refused; /* the log knows that the disk refuses */
 };
 
@@ -237,7 +237,6 @@ int plated_outbox_open(const char *path, const PlatedOutboxLimits *limits, Plate
         return nn_error_set(error, -ENOMEM, "out of memory");
     g_mutex_init(&outbox->lock);
     g_queue_init(&outbox->spare);
-    outbox->spare_sequence = SPARE_SEQUENCE;
     outbox->path = g_strdup(path);
     outbox->limits = *limits;
     outbox->log = log;
@@ -257,6 +256,7 @@ static void spare_free(void *pointer)
 {
     Spare *spare = pointer;
 
+    g_free(spare->id);
     g_free(spare->topic);
     g_free(spare->payload);
     g_free(spare);
@@ -313,29 +313,31 @@ void plated_outbox_set_limits(PlatedOutbox *outbox, const PlatedOutboxLimits *li
 
 /* ---- messages ------------------------------------------------------------ */
 
-static int insert_message(sqlite3 *db, const char *topic, const char *payload, PlatedMoment now)
+static int insert_message(sqlite3 *db, int64_t sequence, const char *topic, const char *payload,
+                          PlatedMoment made)
 {
     _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
     int r;
 
     r = prepare(db,
-                "INSERT INTO message (topic, payload, created, synchronised)"
-                " VALUES (?, ?, ?, ?)",
+                "INSERT INTO message (sequence, topic, payload, created, synchronised)"
+                " VALUES (?, ?, ?, ?, ?)",
                 &statement);
     if (r < 0)
         return r;
-    sqlite3_bind_text(statement, 1, topic, -1, SQLITE_STATIC);
-    sqlite3_bind_text(statement, 2, payload, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 3, now.realtime_us);
-    sqlite3_bind_int(statement, 4, now.synchronised);
+    sqlite3_bind_int64(statement, 1, sequence);
+    sqlite3_bind_text(statement, 2, topic, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 3, payload, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 4, made.realtime_us);
+    sqlite3_bind_int(statement, 5, made.synchronised);
     return from_sqlite(sqlite3_step(statement));
 }
 
 /* Notes that a final is owed, or no longer. */
-static int note_owed(sqlite3 *db, const PlatedOutboxMessage *message)
+static int note_owed(sqlite3 *db, const Spare *spare)
 {
     _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
-    bool provisional = message->kind == PLATED_OUTBOX_PROVISIONAL;
+    bool provisional = spare->kind == PLATED_OUTBOX_PROVISIONAL;
     int r;
 
     r = prepare(db,
@@ -345,10 +347,10 @@ static int note_owed(sqlite3 *db, const PlatedOutboxMessage *message)
                 &statement);
     if (r < 0)
         return r;
-    sqlite3_bind_text(statement, 1, message->id, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 1, spare->id, -1, SQLITE_STATIC);
     if (provisional) {
-        sqlite3_bind_text(statement, 2, message->topic, -1, SQLITE_STATIC);
-        sqlite3_bind_text(statement, 3, message->payload, -1, SQLITE_STATIC);
+        sqlite3_bind_text(statement, 2, spare->topic, -1, SQLITE_STATIC);
+        sqlite3_bind_text(statement, 3, spare->payload, -1, SQLITE_STATIC);
     }
     return from_sqlite(sqlite3_step(statement));
 }
@@ -363,17 +365,19 @@ static int conclude(sqlite3 *db, int r)
     return r;
 }
 
-static int push_disk(PlatedOutbox *outbox, const PlatedOutboxMessage *message, PlatedMoment now)
+static int write_spares(PlatedOutbox *outbox)
 {
     int r;
 
     r = execute(outbox->db, "BEGIN");
     if (r < 0)
         return r;
-    r = insert_message(outbox->db, message->topic, message->payload, now);
-    if (r == 0) {
-        outbox->last_sequence = sqlite3_last_insert_rowid(outbox->db);
-        r = note_owed(outbox->db, message);
+    for (GList *l = outbox->spare.head; l && r == 0; l = l->next) {
+        const Spare *spare = l->data;
+
+        r = insert_message(outbox->db, spare->sequence, spare->topic, spare->payload, spare->made);
+        if (r == 0)
+            r = note_owed(outbox->db, spare);
     }
     return conclude(outbox->db, r);
 }
@@ -381,64 +385,62 @@ static int push_disk(PlatedOutbox *outbox, const PlatedOutboxMessage *message, P
 /* The database broke while it was in use. */
 static int replace(PlatedOutbox *outbox)
 {
-    int r;
-
     sqlite3_close(outbox->db);
     outbox->db = NULL;
-    r = open_or_replace(outbox->path, outbox->log, &outbox->db);
-    if (r < 0)
-        return r;
-    return execute_int(outbox->db, "INSERT INTO sqlite_sequence (name, seq) VALUES ('message', ?)",
-                       outbox->last_sequence);
+    return open_or_replace(outbox->path, outbox->log, &outbox->db);
 }
 
-static void push_spare(PlatedOutbox *outbox, const PlatedOutboxMessage *message, int reason)
+/* All that is not on disk goes there in one transaction, or stays where it is. */
+static void settle_locked(PlatedOutbox *outbox)
 {
-    Spare *spare = g_new0(Spare, 1);
+    int r;
 
-    if (!outbox->refused)
+    if (g_queue_is_empty(&outbox->spare))
+        return;
+    r = write_spares(outbox);
+    if (r == -EBADMSG) {
+        r = replace(outbox);
+        if (r == 0)
+            r = write_spares(outbox);
+    }
+    if (r == 0) {
+        g_queue_clear_full(&outbox->spare, spare_free);
+        if (outbox->refused)
+            plated_log(outbox->log, PLATED_LOG_INFO, "%s takes passages again", outbox->path);
+    } else if (!outbox->refused) {
         plated_log(outbox->log, PLATED_LOG_ERROR,
                    "%s: %s; passages are kept in memory and a restart would lose them",
-                   outbox->path, strerror(-reason));
-    outbox->refused = true;
-    spare->sequence = ++outbox->spare_sequence;
-    spare->topic = g_strdup(message->topic);
-    spare->payload = g_strdup(message->payload);
-    g_queue_push_tail(&outbox->spare, spare);
+                   outbox->path, strerror(-r));
+    }
+    outbox->refused = r < 0;
+}
+
+void plated_outbox_settle(PlatedOutbox *outbox)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
+
+    settle_locked(outbox);
 }
 
 void plated_outbox_push(PlatedOutbox *outbox, const PlatedOutboxMessage *message, PlatedMoment now)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
-    int r;
+    Spare *spare = g_new0(Spare, 1);
 
-    r = push_disk(outbox, message, now);
-    if (r == -EBADMSG) {
-        r = replace(outbox);
-        if (r == 0)
-            r = push_disk(outbox, message, now);
-    }
-    if (r < 0)
-        push_spare(outbox, message, r);
-    else
-        outbox->refused = false;
+    *spare = (Spare){++outbox->last_sequence,    message->kind,
+                     g_strdup(message->id),      g_strdup(message->topic),
+                     g_strdup(message->payload), now};
+    g_queue_push_tail(&outbox->spare, spare);
+    settle_locked(outbox);
     trim_locked(outbox, now);
 }
 
-static int next_spare(PlatedOutbox *outbox, int64_t after, int64_t *ret_sequence, char **ret_topic,
-                      char **ret_payload)
+static const Spare *next_spare(const PlatedOutbox *outbox, int64_t after)
 {
-    for (GList *l = outbox->spare.head; l; l = l->next) {
-        const Spare *spare = l->data;
-
-        if (spare->sequence <= after)
-            continue;
-        *ret_sequence = spare->sequence;
-        *ret_topic = g_strdup(spare->topic);
-        *ret_payload = g_strdup(spare->payload);
-        return 0;
-    }
-    return -ENOENT;
+    for (const GList *l = outbox->spare.head; l; l = l->next)
+        if (((const Spare *)l->data)->sequence > after)
+            return l->data;
+    return NULL;
 }
 
 static int next_disk(PlatedOutbox *outbox, int64_t after, int64_t *ret_sequence, char **ret_topic,
@@ -463,22 +465,22 @@ static int next_disk(PlatedOutbox *outbox, int64_t after, int64_t *ret_sequence,
     return 0;
 }
 
-int plated_outbox_next(PlatedOutbox *outbox, const PlatedOutboxCursor *cursor,
-                       int64_t *ret_sequence, char **ret_topic, char **ret_payload)
+/* What is in memory came later than all that is on disk. */
+int plated_outbox_next(PlatedOutbox *outbox, int64_t after, int64_t *ret_sequence, char **ret_topic,
+                       char **ret_payload)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
+    const Spare *spare;
 
-    if (next_disk(outbox, cursor->disk, ret_sequence, ret_topic, ret_payload) == 0)
+    if (next_disk(outbox, after, ret_sequence, ret_topic, ret_payload) == 0)
         return 0;
-    return next_spare(outbox, cursor->spare, ret_sequence, ret_topic, ret_payload);
-}
-
-void plated_outbox_advance(PlatedOutboxCursor *cursor, int64_t sequence)
-{
-    if (sequence > SPARE_SEQUENCE)
-        cursor->spare = sequence;
-    else
-        cursor->disk = sequence;
+    spare = next_spare(outbox, after);
+    if (!spare)
+        return -ENOENT;
+    *ret_sequence = spare->sequence;
+    *ret_topic = g_strdup(spare->topic);
+    *ret_payload = g_strdup(spare->payload);
+    return 0;
 }
 
 void plated_outbox_acknowledge(PlatedOutbox *outbox, int64_t sequence)
@@ -492,8 +494,10 @@ void plated_outbox_acknowledge(PlatedOutbox *outbox, int64_t sequence)
             return;
         }
     }
-    /* Where the disk refuses, the message is sent again after a restart. */
+    /* Not synced: where the disk refuses or the power goes, it is sent again after a restart. */
+    (void)execute(outbox->db, "PRAGMA synchronous = NORMAL");
     (void)execute_int(outbox->db, "DELETE FROM message WHERE sequence = ?", sequence);
+    (void)execute(outbox->db, "PRAGMA synchronous = FULL");
 }
 
 /* ---- finals that are owed ------------------------------------------------ */
@@ -505,7 +509,8 @@ static int finish_one(PlatedOutbox *outbox, sqlite3_stmt *row,
 
     if (!payload)
         return 0;
-    return insert_message(outbox->db, (const char *)sqlite3_column_text(row, 0), payload, now);
+    return insert_message(outbox->db, ++outbox->last_sequence,
+                          (const char *)sqlite3_column_text(row, 0), payload, now);
 }
 
 static int finish_all(PlatedOutbox *outbox, char *(*finish)(const char *provisional),

@@ -44,17 +44,13 @@ PlatedOutbox *plated_outbox_free(PlatedOutbox *outbox);
 /* On disk when it returns. Where the disk refuses, the message is kept in memory
  * and the log told once. Drops the oldest beyond the limits. */
 void plated_outbox_push(PlatedOutbox *outbox, const PlatedOutboxMessage *message, PlatedMoment now);
+/* Tries to bring to disk what is in memory. */
+void plated_outbox_settle(PlatedOutbox *outbox);
 
-/* How far a reader has come. All zero: nothing was read. */
-typedef struct PlatedOutboxCursor {
-    int64_t disk, spare;
-} PlatedOutboxCursor;
-
-/* The first message after the cursor, in the order of pushing; the cursor stays.
- * free() topic and payload. -ENOENT when there is none. */
-NN_MUST_CHECK int plated_outbox_next(PlatedOutbox *outbox, const PlatedOutboxCursor *cursor,
-                                     int64_t *ret_sequence, char **ret_topic, char **ret_payload);
-void plated_outbox_advance(PlatedOutboxCursor *cursor, int64_t sequence);
+/* The first message after `after`, which is 0 or an earlier sequence number, in the order
+ * of pushing. free() topic and payload. -ENOENT when there is none. */
+NN_MUST_CHECK int plated_outbox_next(PlatedOutbox *outbox, int64_t after, int64_t *ret_sequence,
+                                     char **ret_topic, char **ret_payload);
 /* The broker has it: forgets it. */
 void plated_outbox_acknowledge(PlatedOutbox *outbox, int64_t sequence);
 

@@ -101,6 +101,7 @@ gboolean plated_service_on_second(gpointer userdata)
                              plated_camera_state_name(service->camera_state), service->fps,
                              plated_mqtt_is_connected(service->mqtt) ? "connected" : "away",
                              plated_outbox_count(service->outbox));
+    plated_outbox_settle(service->outbox);
     if (service->seconds % TRIM_EVERY_S == 0)
         plated_outbox_trim(service->outbox, plated_service_now());
     return G_SOURCE_CONTINUE;

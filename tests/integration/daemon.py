@@ -128,7 +128,7 @@ class Subscriber:
 
     def messages(self):
         """[(retained, topic, bytes)] so far, whole lines only."""
-        lines = re.findall(r'^([01]) (plated\S*|other\S*) ([0-9a-f]*)$',
+        lines = re.findall(r'^([01]) (plated\S*|other\S*) ([0-9a-f]*)\n',
                            self.out.read_text(errors='replace'), re.M)
         return [(r == '1', topic, bytes.fromhex(payload)) for r, topic, payload in lines]
 

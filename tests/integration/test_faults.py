@@ -223,6 +223,7 @@ class Brokers(Case):
         self.assertEqual(case.kept, decided[:len(case.kept)])
         self.assertGreaterEqual(len(case.kept), 2)
         self.assertEqual(unique(received), decided)
+        # What the bad broker did not acknowledge was never the good one's; its own connection held.
         self.assertEqual(len(received), len(set(received)))
         self.assertIn('connected to broker', ' '.join(case.lines(6)))
         print(f'{case.name}: {case.connections} connections, {case.repeated()} repeated failures, '

@@ -71,17 +71,15 @@ static void push(PlatedOutbox *outbox, const char *payload)
     push_at(outbox, PLATED_OUTBOX_FINAL, payload, payload, noon);
 }
 
-/* Everything after the cursor, joined by spaces. */
-static char *contents_after(PlatedOutbox *outbox, PlatedOutboxCursor cursor)
+/* Everything after a sequence number, joined by spaces. */
+static char *contents_after(PlatedOutbox *outbox, int64_t after)
 {
     GString *all = g_string_new(NULL);
     char *topic, *payload;
-    int64_t sequence;
 
-    while (plated_outbox_next(outbox, &cursor, &sequence, &topic, &payload) == 0) {
+    while (plated_outbox_next(outbox, after, &after, &topic, &payload) == 0) {
         CHECK_TEXT(topic, "plated/gate/passage");
         g_string_append_printf(all, "%s%s", all->len ? " " : "", payload);
-        plated_outbox_advance(&cursor, sequence);
         free(topic);
         free(payload);
     }
@@ -90,18 +88,17 @@ static char *contents_after(PlatedOutbox *outbox, PlatedOutboxCursor cursor)
 
 static void check_contents(PlatedOutbox *outbox, const char *expected)
 {
-    g_autofree char *all = contents_after(outbox, (PlatedOutboxCursor){0});
+    g_autofree char *all = contents_after(outbox, 0);
 
     CHECK_TEXT(all, expected);
 }
 
 static int64_t first_sequence(PlatedOutbox *outbox)
 {
-    PlatedOutboxCursor cursor = {0};
     char *topic, *payload;
     int64_t sequence;
 
-    CHECK_EQUAL(plated_outbox_next(outbox, &cursor, &sequence, &topic, &payload), 0);
+    CHECK_EQUAL(plated_outbox_next(outbox, 0, &sequence, &topic, &payload), 0);
     free(topic);
     free(payload);
     return sequence;
@@ -302,17 +299,28 @@ static int open_only(const char *path)
     return 1;
 }
 
-/* A file size limit stands for a full disk: messages stay in memory, in order,
- * behind those on disk; later ones go to disk again. */
+/* The first message after `after`, sent and acknowledged. */
+static int64_t deliver(PlatedOutbox *outbox, int64_t after, const char *expected)
+{
+    int64_t sequence;
+    char *topic, *payload;
+
+    CHECK_EQUAL(plated_outbox_next(outbox, after, &sequence, &topic, &payload), 0);
+    CHECK_TEXT(payload, expected);
+    plated_outbox_acknowledge(outbox, sequence);
+    free(topic);
+    free(payload);
+    return sequence;
+}
+
+/* A file size limit stands for a full disk: messages stay in memory, in order, behind
+ * those on disk, and go to disk before later ones once there is room again. */
 static void test_full_disk(void)
 {
     Fixture f;
     PlatedOutbox *outbox;
     struct rlimit before, small = {0};
-    PlatedOutboxCursor cursor = {0};
-    g_autofree char *later = NULL;
-    int64_t sequence;
-    char *topic, *payload;
+    int64_t after;
 
     set_up(&f);
     signal(SIGXFSZ, SIG_IGN);
@@ -322,23 +330,24 @@ static void test_full_disk(void)
     small.rlim_max = before.rlim_max;
     CHECK_EQUAL(setrlimit(RLIMIT_FSIZE, &small), 0);
     push(outbox, "b");
-    push(outbox, "c");
-    CHECK_EQUAL(setrlimit(RLIMIT_FSIZE, &before), 0);
-    check_contents(outbox, "a b c");
-    CHECK_EQUAL(plated_outbox_count(outbox), 3);
-    for (int i = 0; i < 3; i++) {
-        CHECK_EQUAL(plated_outbox_next(outbox, &cursor, &sequence, &topic, &payload), 0);
-        plated_outbox_advance(&cursor, sequence);
-        plated_outbox_acknowledge(outbox, sequence);
-        free(topic);
-        free(payload);
-    }
+    push_at(outbox, PLATED_OUTBOX_PROVISIONAL, "1", "c", noon);
     push(outbox, "d");
-    later = contents_after(outbox, cursor);
-    CHECK_TEXT(later, "d");
-    CHECK_EQUAL(plated_outbox_count(outbox), 1);
+    plated_outbox_settle(outbox);
+    check_contents(outbox, "a b c d");
+    CHECK_EQUAL(plated_outbox_count(outbox), 4);
+    after = deliver(outbox, deliver(outbox, 0, "a"), "b");
+    CHECK_EQUAL(setrlimit(RLIMIT_FSIZE, &before), 0);
+    push(outbox, "e");
+    after = deliver(outbox, after, "c");
+    plated_outbox_free(outbox);
+
+    outbox = open_outbox(&f, &roomy);
+    plated_outbox_finish(outbox, finish, noon);
+    /* Nothing could say on the full disk that "a" was acknowledged. */
+    check_contents(outbox, "a d e c-final");
     fflush(f.log.stream);
     CHECK_CONTAINS(f.log_text, "passages are kept in memory");
+    CHECK_CONTAINS(f.log_text, "takes passages again");
     plated_outbox_free(outbox);
     tear_down(&f);
 }
