@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/limits.h"
+#include "exec/cache.h"
 #include "exec/exec.h"
 #include "nnef/nnef.h"
 #include "nnp/format.h"
@@ -116,15 +118,20 @@ static int make_model(NnContext *context, const char *name, NnGraph *graph,
     return 0;
 }
 
+/* `ret_alone`, which may be NULL: the file holds all of its tensors. */
 static int load_onnx(NnContext *context, const char *name, const char *directory,
                      const void *bytes, size_t n_bytes, const NnModelOptions *options,
-                     NnModel **ret_model, NnError *error)
+                     NnModel **ret_model, bool *ret_alone, NnError *error)
 {
     NnGraph *graph;
     int r;
 
     r = nn_onnx_import(name, directory, bytes, n_bytes, &graph, error);
-    return r < 0 ? r : make_model(context, name, graph, options, ret_model, error);
+    if (r < 0)
+        return r;
+    if (ret_alone)
+        *ret_alone = !graph->external;
+    return make_model(context, name, graph, options, ret_model, error);
 }
 
 /* Takes `bytes` over, which are mapped or malloc'd. */
@@ -158,7 +165,7 @@ int nn_model_load_memory(NnContext *context, const char *name, const void *bytes
 
     options = options ? options : &defaults;
     if (!nn_nnp_detect(bytes, n_bytes))
-        return load_onnx(context, name, NULL, bytes, n_bytes, options, ret_model, error);
+        return load_onnx(context, name, NULL, bytes, n_bytes, options, ret_model, NULL, error);
     copy = n_bytes <= NN_LIMIT_FILE_BYTES ? nn_aligned_alloc(n_bytes) : NULL;
     if (!copy)
         return nn_error_set(error, -ENOMEM, "%s: out of memory for %zu bytes", name, n_bytes);
@@ -171,12 +178,6 @@ int nn_model_save(const NnModel *model, const char *path, NnError *error)
     if (!model->program)
         return nn_error_set(error, -EINVAL, "%s: the shapes of the model's inputs are open", path);
     return nn_nnp_write(model->program, path, NNP_SECTION_ALIGN, error);
-}
-
-static void closep(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
 }
 
 /* A directory, or the text in it. */
@@ -199,37 +200,114 @@ static int load_nnef(NnContext *context, const char *path, const NnModelOptions 
     return r < 0 ? r : make_model(context, path, graph, options, ret_model, error);
 }
 
-static int load_file(NnContext *context, const char *path, const NnModelOptions *options,
-                     NnModel **ret_model, NnError *error)
+static int map_model(const char *path, NnFileMap *ret_map, NnError *error)
 {
-    _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    _cleanup_free_ char *directory = strdup(path);
-    struct stat st;
-    char *slash;
-    void *bytes;
+    _cleanup_(nn_file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    NnFileMap map;
     int r;
+
+    if (fd < 0)
+        return nn_error_set(error, -errno, "%s: %s", path, strerror(errno));
+    r = nn_file_map(fd, NN_LIMIT_FILE_BYTES, &map);
+    if (r == -EBADMSG)
+        return nn_error_set(error, r, "%s: it is not a regular file", path);
+    if (r == -E2BIG)
+        return nn_error_set(error, r, "%s: larger than %zu MiB", path, NN_LIMIT_FILE_BYTES >> 20);
+    if (r < 0)
+        return nn_error_set(error, r, "%s: %s", path, strerror(-r));
+    if (!map.bytes)
+        return nn_error_set(error, -EBADMSG, "%s: the file is empty", path);
+    *ret_map = map;
+    return 0;
+}
+
+/* The compiled form at `path` of the model that messages call `name`. */
+static int load_kept(NnContext *context, const char *path, const char *name,
+                     const NnModelOptions *options, NnModel **ret_model, NnError *error)
+{
+    NnFileMap map;
+    int r;
+
+    r = map_model(path, &map, error);
+    return r < 0 ? r : load_compiled(context, name, map.bytes, map.n, true, options, ret_model,
+                                     error);
+}
+
+static int load_source(NnContext *context, const char *path, const NnFileMap *map,
+                       const NnModelOptions *options, NnModel **ret_model, bool *ret_alone,
+                       NnError *error)
+{
+    _cleanup_free_ char *directory = strdup(path);
+    char *slash;
 
     if (!directory)
         return nn_error_set(error, -ENOMEM, "out of memory");
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return nn_error_set(error, -errno, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(st.st_mode) || st.st_size == 0)
-        return nn_error_set(error, -EBADMSG, "%s: %s", path,
-                            S_ISREG(st.st_mode) ? "the file is empty" : "it is not a regular file");
-    if ((size_t)st.st_size > NN_LIMIT_FILE_BYTES)
-        return nn_error_set(error, -E2BIG, "%s: larger than %zu MiB", path,
-                            NN_LIMIT_FILE_BYTES >> 20);
-    bytes = mmap(NULL, st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-    if (bytes == MAP_FAILED)
-        return nn_error_set(error, -errno, "%s: %s", path, strerror(errno));
-    if (nn_nnp_detect(bytes, st.st_size))
-        return load_compiled(context, path, bytes, st.st_size, true, options, ret_model, error);
     slash = strrchr(directory, '/');
     if (slash)
         slash[1] = '\0';
-    r = load_onnx(context, path, slash ? directory : ".", bytes, st.st_size, options, ret_model,
-                  error);
-    munmap(bytes, st.st_size);
+    return load_onnx(context, path, slash ? directory : ".", map->bytes, map->n, options,
+                     ret_model, ret_alone, error);
+}
+
+/* Keeps the compiled form of `*model`, and uses it from there: weights that are mapped
+ * are no memory of this process. */
+static void keep_compiled(NnContext *context, const char *path, const NnModelOptions *options,
+                          NnModel **model)
+{
+    NnModel *mapped;
+    NnError error;
+
+    if (nn_model_save(*model, path, &error) < 0) {
+        nn_log(context, NN_LOG_WARNING, "the compiled model is not kept: %s", error.message);
+        return;
+    }
+    nn_cache_prune(path);
+    if (load_kept(context, path, (*model)->name, options, &mapped, &error) < 0) {
+        nn_log(context, NN_LOG_WARNING, "the compiled model is not used: %s", error.message);
+        return;
+    }
+    nn_model_free(*model);
+    *model = mapped;
+}
+
+static int load_through_cache(NnContext *context, const char *path, const NnFileMap *map,
+                              const NnModelOptions *options, NnModel **ret_model, NnError *error)
+{
+    _cleanup_free_ char *kept = NULL;
+    NnError refused;
+    bool alone;
+    int r;
+
+    r = nn_cache_path(options->cache, path, map->bytes, map->n, &kept);
+    if (r < 0)
+        return nn_error_set(error, r, "out of memory");
+    r = load_kept(context, kept, path, options, ret_model, &refused);
+    if (r >= 0)
+        return r;
+    if (r != -ENOENT)
+        nn_log(context, NN_LOG_INFO, "compiled anew: %s", refused.message);
+    r = load_source(context, path, map, options, ret_model, &alone, error);
+    if (r >= 0 && alone)
+        keep_compiled(context, kept, options, ret_model);
+    return r;
+}
+
+static int load_file(NnContext *context, const char *path, const NnModelOptions *options,
+                     NnModel **ret_model, NnError *error)
+{
+    NnFileMap map;
+    int r;
+
+    r = map_model(path, &map, error);
+    if (r < 0)
+        return r;
+    if (nn_nnp_detect(map.bytes, map.n))
+        return load_compiled(context, path, map.bytes, map.n, true, options, ret_model, error);
+    if (nn_cache_serves(options))
+        r = load_through_cache(context, path, &map, options, ret_model, error);
+    else
+        r = load_source(context, path, &map, options, ret_model, NULL, error);
+    nn_file_unmap(&map);
     return r;
 }
 

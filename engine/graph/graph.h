@@ -101,6 +101,7 @@ struct NnGraph {
     size_t n_metadata;
     NnCapture *captures;    /* of a body */
     size_t n_captures;
+    bool external;          /* some of its tensors lie in other files */
     bool compiled;          /* read from a compiled file: no passes, packed weights may be all
                                there is of a constant */
     void *storage;          /* that file, which constants and packed weights lie in */

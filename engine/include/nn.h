@@ -163,6 +163,9 @@ typedef struct NnModelOptions {
     bool verify;            /* check the graph after every pass */
     bool keep_graph;        /* no optimising pass: what inspect looks at */
     bool check_weights;     /* of a compiled file: read all weights to check them too */
+    const char *cache;      /* a directory that keeps what is compiled of an .onnx file, so that
+                               the next load maps it; borrowed during the call. Counts with
+                               `fixed` alone, and not for files with external data */
 } NnModelOptions;
 
 /* Reads an .onnx file, or a model of NNEF 1.0 by its directory or by the path of its
@@ -176,7 +179,12 @@ typedef struct NnModelOptions {
  * are, the model is loaded all the same, describes its inputs with -1, and each
  * session is bound before its first run: nn_session_bind(). -EINVAL: what is
  * stated does not fit the file, names what it does not have, or leaves dimensions
- * open although `fixed` is set. */
+ * open although `fixed` is set.
+ *
+ * With `cache` the compiled form of the file is looked for in that directory by a
+ * checksum of the file's bytes, and written there when there is none that this engine
+ * and instruction set can use. A directory that cannot be written to costs a warning.
+ * Whoever may write there decides what the network computes. */
 NN_PUBLIC NN_MUST_CHECK int nn_model_load(NnContext *context, const char *path,
                                           const NnModelOptions *options, NnModel **ret_model,
                                           NnError *error);

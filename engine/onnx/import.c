@@ -128,6 +128,12 @@ static int import_metadata(Import *import)
     return 0;
 }
 
+static int import_tensor(Import *import, Onnx__Tensor *proto, NnTensor *ret_tensor)
+{
+    import->graph->external |= proto->data_location != 0;
+    return nn_onnx_tensor(proto, import->directory, ret_tensor, import->error);
+}
+
 static int import_initializer(Import *import, Onnx__Tensor *proto)
 {
     const char *name = or_empty(proto->name);
@@ -143,7 +149,7 @@ static int import_initializer(Import *import, Onnx__Tensor *proto)
         return out_of_memory(r, import->error);
     if (import->graph->values[id].constant)
         return nn_error_set(import->error, -EBADMSG, "initialiser '%s' stands there twice", name);
-    r = nn_onnx_tensor(proto, import->directory, &tensor, import->error);
+    r = import_tensor(import, proto, &tensor);
     if (r < 0)
         return nn_error_prefix(import->error, r, "initialiser '%s'", name);
     nn_value_set_constant(&import->graph->values[id], &tensor, true);
@@ -341,6 +347,7 @@ static int import_body(Import *outer, const ProtobufCBinaryData *bytes, NnGraph 
     onnx__graph__free_unpacked(proto, outer->allocator);
     if (r < 0)
         return r;
+    outer->graph->external |= graph->external;
     *ret_graph = NN_TAKE(graph);
     return 0;
 }
@@ -371,7 +378,7 @@ static int import_attribute(Import *import, const Onnx__Attribute *proto, NnAttr
         attribute->type = NN_ATTRIBUTE_TENSOR;
         if (!proto->t)
             return nn_error_set(import->error, -EBADMSG, "attribute '%s' holds no tensor", name);
-        r = nn_onnx_tensor(proto->t, import->directory, &attribute->tensor, import->error);
+        r = import_tensor(import, proto->t, &attribute->tensor);
         return r < 0 ? nn_error_prefix(import->error, r, "attribute '%s'", name) : 0;
     case 5:
         attribute->type = NN_ATTRIBUTE_GRAPH;
