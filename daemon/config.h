@@ -26,7 +26,7 @@ typedef struct PlatedConfig {
         int64_t silence_us;
     } camera;
     struct {
-        char *directory, *detector, *reader, *region;
+        char *directory, *detector, *reader, *region, *cache;
     } models;
     struct {
         int threads;

@@ -51,6 +51,9 @@ const PlatedConfigEntry plated_config_table[] = {
     TEXT(models, reader, word, "reader.onnx", "The network that reads the characters of a plate."),
     TEXT(models, region, text, "region.onnx",
          "The network that names the state or province. Nothing: regions are not named."),
+    TEXT(models, cache, path, "/var/cache/plated",
+         "Directory that keeps the networks as compiled for this processor, so that the next "
+         "start maps them. Where it is not there or not the service's, each start compiles."),
 
     NUMBER(engine, threads, threads, integer, 0, 64, "0",
            "Threads that compute. 0 takes one for each processor."),

@@ -2,8 +2,10 @@
 #include "recognition.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include <glib.h>
+#include <glib/gstdio.h>
 
 #include "base/util.h"
 
@@ -55,6 +57,8 @@ static int load(PlatedRecognition *recognition, const PlatedConfig *config, cons
         .detector = detector,
         .reader = reader,
         .region = region,
+        .cache = g_access(config->models.cache, R_OK | W_OK | X_OK) == 0 ? config->models.cache
+                                                                         : NULL,
         .detect_threshold = (float)config->recognition.detect_threshold,
         .read_threshold = (float)config->recognition.read_threshold,
         .min_plate_width_px = config->recognition.min_plate_width_px,

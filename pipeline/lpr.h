@@ -172,6 +172,7 @@ typedef struct LprRecognizerOptions {
     const char *detector;           /* paths of .onnx models; region may be NULL */
     const char *reader;
     const char *region;
+    const char *cache;              /* directory that keeps them compiled, see nn.h; may be NULL */
     float detect_threshold;         /* 0: 0.35 */
     float read_threshold;           /* of a character; 0: 0.40 */
     int min_plate_width_px;         /* narrower ones are not read; 0: 16 */

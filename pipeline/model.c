@@ -24,13 +24,13 @@ static int read_contract(LprModel *model, const char *task, NnError *error)
     return lpr_contract_read(task, metadata_of, model->model, &shapes, &model->contract, error);
 }
 
-int lpr_model_load(NnContext *context, const char *path, const char *task, LprModel **ret_model,
-                   NnError *error)
+int lpr_model_load(NnContext *context, const char *path, const char *cache, const char *task,
+                   LprModel **ret_model, NnError *error)
 {
     _cleanup_(lpr_model_freep) LprModel *model = calloc(1, sizeof(*model));
     if (!model)
         return nn_error_set(error, -ENOMEM, "%s: out of memory", path);
-    static const NnModelOptions options = {.fixed = true};
+    NnModelOptions options = {.fixed = true, .check_weights = true, .cache = cache};
     int r = nn_model_load(context, path, &options, &model->model, error);
     if (r < 0)
         return r;

@@ -62,7 +62,7 @@ NN_MUST_CHECK int lpr_contract_read(const char *task, LprMetadataFunc metadata,
                                     LprContract *ret_contract, NnError *error);
 void lpr_contract_clear(LprContract *contract);
 
-/* Loads and checks; every sentence begins with the path. */
-NN_MUST_CHECK int lpr_model_load(NnContext *context, const char *path, const char *task,
-                                 LprModel **ret_model, NnError *error);
+/* Loads and checks; every sentence begins with the path. `cache` may be NULL. */
+NN_MUST_CHECK int lpr_model_load(NnContext *context, const char *path, const char *cache,
+                                 const char *task, LprModel **ret_model, NnError *error);
 LprModel *lpr_model_free(LprModel *model);

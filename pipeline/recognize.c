@@ -61,7 +61,7 @@ static int take_options(const LprRecognizerOptions *from, LprRecognizerOptions *
     if (to->max_plates == 0)
         to->max_plates = 8;
     to->max_plates = NN_MIN(to->max_plates, (size_t)LPR_PLATES_MAX);
-    to->detector = to->reader = to->region = to->include = to->exclude = NULL;
+    to->detector = to->reader = to->region = to->cache = to->include = to->exclude = NULL;
     return r;
 }
 
@@ -77,11 +77,14 @@ int lpr_recognizer_new(NnContext *context, const LprRecognizerOptions *options,
     if (r >= 0)
         r = lpr_zones_add(&recognizer->zones, options->exclude, true, error);
     if (r >= 0)
-        r = lpr_model_load(context, options->detector, "detect", &recognizer->detector, error);
+        r = lpr_model_load(context, options->detector, options->cache, "detect",
+                           &recognizer->detector, error);
     if (r >= 0)
-        r = lpr_model_load(context, options->reader, "read", &recognizer->reader, error);
+        r = lpr_model_load(context, options->reader, options->cache, "read",
+                           &recognizer->reader, error);
     if (r >= 0 && options->region)
-        r = lpr_model_load(context, options->region, "region", &recognizer->region, error);
+        r = lpr_model_load(context, options->region, options->cache, "region",
+                           &recognizer->region, error);
     if (r < 0)
         return r;
     *ret_recognizer = NN_TAKE(recognizer);

@@ -72,6 +72,24 @@ class Configuration(Case):
                        stdout=subprocess.DEVNULL)
 
 
+class Models(Case):
+    def start(self, name, cache):
+        """{name: inode} of the cache after the service has been ready."""
+        daemon = self.daemon(1, name=name, camera={'source': self.vehicles},
+                             models={'cache': cache})
+        wait_for(lambda: 'ready' in daemon.said(), 'ready')
+        self.assertEqual(daemon.end(), 0)
+        self.assertNotIn('compiled', daemon.said())
+        return {p.name: p.stat().st_ino for p in cache.iterdir()}
+
+    def test_compiled_once(self):
+        cache = self.folder / 'cache'
+        cache.mkdir()
+        first = self.start('first', cache)
+        self.assertEqual(sorted(n.split('-')[0] for n in first), ['detector', 'reader', 'region'])
+        self.assertEqual(self.start('second', cache), first)
+
+
 class Delivery(Case):
     def test_finite_source(self):
         """Every vehicle once; the service ends by itself with nothing left behind."""
