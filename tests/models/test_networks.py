@@ -7,6 +7,7 @@ import pathlib
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -19,7 +20,7 @@ except ImportError as missing:
     print(f'skipped: {missing} (apt install python3-torch python3-onnx)')
     sys.exit(77)
 
-from models import export, fixtures, networks, train_region  # noqa: E402
+from models import benchmarks, export, fixtures, networks, train_region  # noqa: E402
 
 # Published: parameters (millions) and GFLOPs at 3x640x640 with 80 classes, or 224 with 1000.
 PUBLISHED = {'yolov5n': (1.87, 4.5, 640), 'yolov5m': (21.2, 49.0, 640),
@@ -209,6 +210,31 @@ class Fixtures(unittest.TestCase):
         gains = torch.cat([m.weight for m in net.modules()
                            if isinstance(m, torch.nn.BatchNorm2d)])
         self.assertAlmostEqual(float((gains == 0).float().mean()), 1 / 3, delta=0.05)
+
+
+class Benchmarks(unittest.TestCase):
+    def test_a_network_is_written_once(self):
+        spec = {'name': 'resnet18', 'nc': 5, 'ch': 1, 'width': 0.125}
+        with tempfile.TemporaryDirectory() as folder, \
+                unittest.mock.patch.dict(benchmarks.NETWORKS, {'narrow': (spec, (64, 64))}):
+            made = pathlib.Path(folder) / 'narrow'
+            times = []
+            for _ in range(2):
+                self.assertEqual(benchmarks.main([folder, '--networks', 'narrow']), 0)
+                times.append((made / 'model.onnx').stat().st_mtime_ns)
+            self.assertEqual(times[0], times[1])
+            x = torch.from_numpy(np.load(made / 'input_images.npy'))
+            np.testing.assert_allclose(torch.jit.load(str(made / 'model.pt'))(x).numpy(),
+                                       np.load(made / 'output_logits.npy'), rtol=1e-3, atol=1e-4)
+
+    def test_numbers_of_no_trained_network_are_refused(self):
+        x = fixtures.picture(1, 64, 64, 1)
+        for gain, why in ((1e30, 'beyond'), (1e-39, 'denormal')):
+            net = small('resnet18')
+            net.stem[0].weight.data *= gain
+            net.stem[1] = torch.nn.Identity()
+            with self.assertRaisesRegex(RuntimeError, why):
+                benchmarks.check_scale(net, x)
 
 
 class Region(unittest.TestCase):
