@@ -119,9 +119,9 @@ void nn_model_unref(NnModel *model, NnProgram *program);
 /* The graph behind a model, for the tool and the tests. */
 const NnGraph *nn_model_graph(const NnModel *model);
 
-/* Runs step after step and calls `observe` after each with the step and its
- * time in nanoseconds: what profiling stands on. */
-typedef void (*NnObserveFunc)(void *userdata, const NnNode *node, const NnTensor *const *in,
-                              NnTensor *const *out, uint64_t time_ns);
+/* Runs step after step and calls `observe` after each with the step, what it was
+ * called with and its time in nanoseconds: what profiling stands on. */
+typedef void (*NnObserveFunc)(void *userdata, const NnStep *step, const NnCall *call,
+                              uint64_t time_ns);
 NN_MUST_CHECK int nn_session_run_observed(NnSession *session, NnObserveFunc observe, void *userdata,
                                           NnError *error);

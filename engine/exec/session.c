@@ -224,8 +224,7 @@ int nn_session_run_observed(NnSession *session, NnObserveFunc observe, void *use
 
         r = run_step(session, i, error);
         if (observe && r >= 0)
-            observe(userdata, session->calls[i].node, session->calls[i].in, session->calls[i].out,
-                    now_ns() - start);
+            observe(userdata, &program->steps[i], &session->calls[i], now_ns() - start);
     }
     nn_pool_end(program->context->pool);
     return r;

@@ -22,6 +22,13 @@ static const NnF32Depthwise f32_depthwises[] = {
 };
 #undef NN_F32_DEPTHWISE
 
+#define NN_F32_FMA(isa_, sums_, symbol) \
+    { .isa = isa_, .name = #symbol, .sums = sums_, .func = symbol },
+static const NnF32Fma f32_fmas[] = {
+#include "kernels/fma/fma.inc"
+};
+#undef NN_F32_FMA
+
 void nn_kernels_select(NnIsa isa, NnKernels *ret_kernels)
 {
     NnKernels kernels = { .blas = isa > NN_ISA_C };
@@ -35,5 +42,8 @@ void nn_kernels_select(NnIsa isa, NnKernels *ret_kernels)
     for (size_t i = 0; i < NN_ARRAY_SIZE(f32_depthwises); i++)
         if (f32_depthwises[i].isa <= isa)
             kernels.f32_depthwise = f32_depthwises[i].func;
+    for (size_t i = 0; i < NN_ARRAY_SIZE(f32_fmas); i++)
+        if (f32_fmas[i].isa <= isa)
+            kernels.f32_fma = f32_fmas[i];
     *ret_kernels = kernels;
 }

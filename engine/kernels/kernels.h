@@ -57,6 +57,20 @@ typedef struct NnF32Depthwise {
     NnF32DepthwiseFunc func;
 } NnF32Depthwise;
 
+/* sums[j] += n · x · y, one product at a time, `sums` of them at once: nothing but
+ * the multipliers limits it, so that its 2 · n · sums operations measure the peak
+ * that others are compared with. */
+typedef void (*NnF32FmaFunc)(int64_t n, float x, float y, float *sums);
+
+#define NN_F32_FMA_SUMS_MAX 192
+
+typedef struct NnF32Fma {
+    NnIsa isa;
+    const char *name;
+    int sums;
+    NnF32FmaFunc func;
+} NnF32Fma;
+
 #define NN_F32_GEMM(isa, mr, nr, symbol) void symbol(const NnGemmTile *tile);
 #include "kernels/gemm/gemm.inc"
 #undef NN_F32_GEMM
@@ -71,10 +85,15 @@ typedef struct NnF32Depthwise {
 #include "kernels/depthwise/depthwise.inc"
 #undef NN_F32_DEPTHWISE
 
+#define NN_F32_FMA(isa, sums_, symbol) void symbol(int64_t n, float x, float y, float *sums);
+#include "kernels/fma/fma.inc"
+#undef NN_F32_FMA
+
 struct NnKernels {
     NnF32Gemm f32_gemm;
     NnF32ActivationFunc f32_activation;
     NnF32DepthwiseFunc f32_depthwise;
+    NnF32Fma f32_fma;
     bool blas;                  /* matrix products by OpenBLAS, where it is built in */
 };
 

@@ -652,6 +652,15 @@ static uint64_t conv_flops(const NnCall *call)
     return (uint64_t)2 * s.batch * s.out_channels * s.out_depth * s.out_pixels * s.k;
 }
 
+static const char *conv_algorithm(const NnCall *call)
+{
+    ConvShape s;
+
+    if (conv_shape(call, &s) < 0)
+        return "";
+    return s.depthwise ? "depthwise" : "im2col";
+}
+
 const NnOp nn_op_conv = {
     .type = "Conv",
     .domain = "",
@@ -668,4 +677,5 @@ const NnOp nn_op_conv = {
     .scratch = conv_scratch,
     .run = conv_run,
     .flops = conv_flops,
+    .algorithm = conv_algorithm,
 };

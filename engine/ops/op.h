@@ -89,6 +89,10 @@ struct NnOp {
     /* Optional. Floating-point operations for these dims. */
     uint64_t (*flops)(const NnCall *call);
 
+    /* Optional. How run does it for these dims and this state, in a word or two for
+     * people: "im2col". Never NULL. */
+    const char *(*algorithm)(const NnCall *call);
+
     /* Steps at worst for these dims, needed where they can be many more than flops and
      * the elements of inputs and outputs: what folding may cost is counted so. */
     uint64_t (*work)(const NnCall *call);

@@ -91,19 +91,6 @@ static int measure(const Options *options, Loaded *loaded, Result *result)
     return 0;
 }
 
-static void print_json_string(const char *s)
-{
-    putchar('"');
-    for (; *s; s++)
-        if (*s == '"' || *s == '\\')
-            printf("\\%c", *s);
-        else if ((unsigned char)*s < 0x20)
-            printf("\\u%04x", *s);
-        else
-            putchar(*s);
-    putchar('"');
-}
-
 static void print_result(const Options *options, const Loaded *loaded, const Result *result)
 {
     if (!options->json) {
@@ -117,7 +104,7 @@ static void print_result(const Options *options, const Loaded *loaded, const Res
         return;
     }
     fputs("{\"model\": ", stdout);
-    print_json_string(options->model);
+    tool_print_json_string(options->model);
     printf(", \"threads\": %d, \"isa\": \"%s\", \"load_ms\": %.3f, \"first_ms\": %.3f, "
            "\"median_ms\": %.3f, \"p10_ms\": %.3f, \"p90_ms\": %.3f, \"cpu_ms\": %.3f, "
            "\"peak_rss_kb\": %ld, \"avg_rss_kb\": %ld, \"gflops\": %.2f}\n",
@@ -166,87 +153,5 @@ int cmd_bench(const Options *options)
     if (r < 0)
         return r;
     print_result(options, &loaded, &result);
-    return 0;
-}
-
-typedef struct Profile {
-    uint64_t total_ns;
-    uint64_t *steps_ns;
-    const NnNode **nodes;
-    uint64_t *flops;
-    size_t n;
-    size_t at;
-} Profile;
-
-static void observe(void *userdata, const NnNode *node, const NnTensor *const *in,
-                    NnTensor *const *out, uint64_t time_ns)
-{
-    Profile *profile = userdata;
-    NnCall call = {
-        .node = node, .params = node->params, .in = in, .n_in = node->n_inputs,
-        .out = out, .n_out = node->n_outputs,
-    };
-
-    profile->nodes[profile->at] = node;
-    profile->flops[profile->at] = node->op->flops ? node->op->flops(&call) : 0;
-    profile->steps_ns[profile->at++] += time_ns;
-    profile->total_ns += time_ns;
-}
-
-static void print_profile(const Options *options, const Loaded *loaded, const Profile *profile)
-{
-    const NnGraph *graph = nn_model_graph(loaded->model);
-    double n = options->iterations;
-    char text[128];
-
-    for (size_t i = 0; i < profile->n; i++) {
-        const NnNode *node = profile->nodes[i];
-        double ms = (double)profile->steps_ns[i] / n / 1e6;
-        const char *shape =
-            node->outputs[0] == NN_NO_VALUE
-                ? ""
-                : nn_tensor_shape_string(&graph->values[node->outputs[0]].tensor, text,
-                                         sizeof(text));
-
-        printf("%9.4f ms %5.1f %% %7.1f GFLOP/s  %-20s %-18s %.60s\n", ms,
-               100.0 * (double)profile->steps_ns[i] / (double)profile->total_ns,
-               ms > 0 ? (double)profile->flops[i] / 1e6 / ms : 0, node->op_type, shape, node->name);
-    }
-    printf("%9.4f ms in all\n", (double)profile->total_ns / n / 1e6);
-}
-
-int cmd_profile(const Options *options)
-{
-    _cleanup_(tool_unload) Loaded loaded = { 0 };
-    _cleanup_free_ uint64_t *steps_ns = NULL, *flops = NULL;
-    _cleanup_free_ const NnNode **nodes = NULL;
-    Profile profile = { 0 };
-    NnError error;
-    int r;
-
-    r = tool_load(options, false, &loaded);
-    if (r < 0)
-        return r;
-    profile.n = nn_model_graph(loaded.model)->n_nodes;
-    profile.steps_ns = steps_ns = calloc(NN_MAX(profile.n, 1), sizeof(steps_ns[0]));
-    profile.flops = flops = calloc(NN_MAX(profile.n, 1), sizeof(flops[0]));
-    profile.nodes = nodes = calloc(NN_MAX(profile.n, 1), sizeof(nodes[0]));
-    if (!steps_ns || !flops || !nodes)
-        return -ENOMEM;
-    for (int i = -options->warmup; i < options->iterations && r >= 0; i++) {
-        if (i == 0) {
-            memset(steps_ns, 0, profile.n * sizeof(steps_ns[0]));
-            profile.total_ns = 0;
-        }
-        profile.at = 0;
-        r = tool_fill_inputs(options, &loaded, true);
-        if (r >= 0)
-            r = nn_session_run_observed(loaded.session, observe, &profile, &error);
-    }
-    if (r < 0) {
-        fprintf(stderr, "plated-nn: %s\n", error.message);
-        return r;
-    }
-    print_profile(options, &loaded, &profile);
     return 0;
 }

@@ -239,3 +239,16 @@ int tool_find_output(const NnModel *model, const char *name)
         fprintf(stderr, "plated-nn: the model has no output '%s'\n", name);
     return index;
 }
+
+void tool_print_json_string(const char *s)
+{
+    putchar('"');
+    for (; *s; s++)
+        if (*s == '"' || *s == '\\')
+            printf("\\%c", *s);
+        else if ((unsigned char)*s < 0x20)
+            printf("\\u%04x", *s);
+        else
+            putchar(*s);
+    putchar('"');
+}

@@ -13,7 +13,7 @@ static const char usage[] =
     "  verify MODEL    runs once and compares: --input …, --expect NAME=FILE.npy …\n"
     "                  [--rtol R] [--atol A]\n"
     "  bench MODEL     load time, time and memory of an inference\n"
-    "  profile MODEL   time of each operator\n"
+    "  profile MODEL   time, GFLOP/s, share of the peak and bytes of each operator\n"
     "  compile MODEL OUT.nnp  a file for this processor that loads at once\n"
     "  convert MODEL DIR  writes it as NNEF 1.0 into a new directory and reads it back\n"
     "  ops             the operators the engine has: domain, type, first opset, flags\n"

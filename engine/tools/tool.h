@@ -70,3 +70,6 @@ int tool_find_output(const NnModel *model, const char *name);
 double tool_element(const NnTensor *tensor, int64_t index);
 
 uint64_t tool_now_ns(void);
+
+/* The string in quotes, to stdout. */
+void tool_print_json_string(const char *s);
