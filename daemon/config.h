@@ -80,6 +80,12 @@ typedef struct PlatedConfig {
         bool crop, publish, publish_crop;
     } snapshot;
     struct {
+        char *socket;
+    } control;
+    struct {
+        int port;
+    } metrics;
+    struct {
         int level;
     } log;
 

@@ -171,6 +171,13 @@ const PlatedConfigEntry plated_config_table[] = {
     BOOLEAN(snapshot, publish, "no", "Publish the JPEG of the best frame on topic `snapshot`."),
     BOOLEAN(snapshot, publish_crop, "no", "Publish the JPEG of the plate alone on topic `crop`."),
 
+    TEXT(control, socket, path, "/run/plated/control.sock",
+         "Where platectl reaches the service: a socket for the service's user and group. Nothing: "
+         "none."),
+
+    NUMBER(metrics, port, port, integer, 0, 65535, "0",
+           "Port on 127.0.0.1 at which /metrics is served to Prometheus. 0: none."),
+
     CHOICE(log, level, level_names, "info",
            "The least important lines that are written. Plates are written at debug only."),
 };

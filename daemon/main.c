@@ -6,9 +6,9 @@
 #include <sysexits.h>
 
 #include "base/util.h"
+#include "check.h"
 #include "config.h"
 #include "log.h"
-#include "lpr.h"
 #include "service.h"
 #include "version.h"
 
@@ -32,33 +32,6 @@ static void warn(void *userdata, const char *sentence)
     plated_log(userdata, PLATED_LOG_WARNING, "%s", sentence);
 }
 
-static void source_freep(LprSource **source)
-{
-    lpr_source_free(*source);
-}
-
-static void no_frame(void *userdata, LprFrame *frame)
-{
-}
-static void no_state(void *userdata, LprSourceState state, const char *sentence)
-{
-}
-
-/* What the parser cannot see: names of sources and files. */
-static int check(const PlatedConfig *config, NnError *error)
-{
-    _cleanup_(source_freep) LprSource *source = NULL;
-    _cleanup_free_ char *password = NULL;
-    LprSourceOptions options = {0};
-    int r;
-
-    r = lpr_source_new(config->camera.source, &options, no_frame, no_state, NULL, &source, error);
-    if (r < 0)
-        return plated_config_blame(config, "camera", "source", r, error);
-    r = plated_config_password(config, &password, error);
-    return r < 0 ? plated_config_blame(config, "mqtt", "password_file", r, error) : 0;
-}
-
 static int run(const char *path, bool check_only)
 {
     PlatedConfig *config = NULL;
@@ -69,7 +42,7 @@ static int run(const char *path, bool check_only)
     plated_log_init(&log, PLATED_LOG_INFO);
     r = plated_config_load(path, warn, &log, &config, &error);
     if (r == 0)
-        r = check(config, &error);
+        r = plated_check_config(config, &error);
     if (r < 0) {
         plated_log(&log, PLATED_LOG_ERROR, "%s", error.message);
         plated_config_free(config);

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "version.h"
 
 #define CONFIG_FILE PLATED_CONFIG_DIR "/plated.conf"
@@ -15,12 +16,18 @@
 static void usage(FILE *stream)
 {
     fputs("usage: platectl VERB [OPTION]…\n\n"
+          "  status [--json] [--config FILE]\n"
+          "      what the running service says of itself; 1 when camera or broker are away\n"
+          "  snapshot [--config FILE] FILE\n"
+          "      writes the service's next frame as JPEG; - for the standard output\n"
           "  read [--json] [--config FILE] [--models DIR] IMAGE|DIRECTORY…\n"
           "      reads the plates of pictures; directories with all that is in them\n"
           "  watch [--json] [--config FILE] [--host HOST] [--port PORT]\n"
           "      prints passages as the broker tells of them\n"
           "  lists check FILE…\n"
           "      names the wrong lines of access lists and counts the plates\n"
+          "  config check [FILE]\n"
+          "      says what is wrong with the configuration\n"
           "  help\n"
           "      writes this\n"
           "  version\n"
@@ -46,6 +53,14 @@ int platectl_load_config(const char *path, PlatedLog *log, PlatedConfig **ret_co
     return r;
 }
 
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv, PlatedLog *log);
+} verbs[] = {
+    {"status", platectl_status}, {"watch", platectl_watch},       {"read", platectl_read},
+    {"lists", platectl_lists},   {"snapshot", platectl_snapshot}, {"config", platectl_config},
+};
+
 int main(int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "";
@@ -54,12 +69,9 @@ int main(int argc, char **argv)
     setlocale(LC_CTYPE, "");
     plated_log_init(&log, PLATED_LOG_WARNING);
     log.program = "platectl";
-    if (strcmp(verb, "read") == 0)
-        return platectl_read(argc - 1, argv + 1, &log);
-    if (strcmp(verb, "watch") == 0)
-        return platectl_watch(argc - 1, argv + 1, &log);
-    if (strcmp(verb, "lists") == 0)
-        return platectl_lists(argc - 1, argv + 1, &log);
+    for (size_t i = 0; i < NN_ARRAY_SIZE(verbs); i++)
+        if (strcmp(verb, verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1, &log);
     if (strcmp(verb, "help") == 0 || strcmp(verb, "--help") == 0) {
         usage(stdout);
         return EXIT_SUCCESS;

@@ -129,6 +129,7 @@ static void commit(PlatedReload *reload)
     if (reload->camera)
         replace_camera(service, NN_TAKE(reload->camera));
     plated_service_arm_state_timer(service);
+    plated_control_configure(service->control);
     plated_service_publish_discovery(service, false);
     plated_service_publish_state(service);
     plated_config_free(old);

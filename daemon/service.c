@@ -184,6 +184,7 @@ static void run_loop(PlatedService *service)
 {
     service->second_timer = g_timeout_add(1000, plated_service_on_second, service);
     plated_service_arm_state_timer(service);
+    service->control = plated_control_new(service);
     plated_mqtt_start(service->mqtt);
     plated_service_start_camera(service);
     g_main_loop_run(service->loop);
@@ -209,6 +210,7 @@ static void tear_down(PlatedService *service)
     service->stopping = true;
     while (g_idle_remove_by_data(service))
         ;
+    service->control = plated_control_free(service->control);
     while (service->reload)
         g_main_context_iteration(NULL, TRUE);
     if (service->mqtt)

@@ -19,6 +19,7 @@ static void on_access(void *userdata, const PlatedAccessEvent *event)
     int64_t expiry_s = service->config->access.expiry_us / 1000000;
     int r = -ENOTCONN;
 
+    service->decisions[event->verdict.decision]++;
     if (service->mqtt)
         r = plated_mqtt_publish_fleeting(service->mqtt, topic, payload, strlen(payload),
                                          (uint32_t)expiry_s);

@@ -43,6 +43,12 @@ static gboolean reload(gpointer userdata)
     return G_SOURCE_REMOVE;
 }
 
+static void command_snapshot(PlatedService *service)
+{
+    service->snapshot_commanded = true;
+    plated_worker_snapshot(service->worker);
+}
+
 /* A retained command is one that somebody gave once, and comes at every connection. */
 static void on_command(void *userdata, const char *topic, const void *payload, size_t n,
                        bool retained)
@@ -54,7 +60,7 @@ static void on_command(void *userdata, const char *topic, const void *payload, s
     if (retained)
         plated_log(service->log, PLATED_LOG_WARNING, "a retained command is not obeyed");
     else if (n == strlen("snapshot") && memcmp(payload, "snapshot", n) == 0)
-        plated_worker_snapshot(service->worker);
+        command_snapshot(service);
     else if (n == strlen("reload") && memcmp(payload, "reload", n) == 0)
         g_idle_add(reload, service); /* the connection may go, which is calling us */
     else
@@ -69,6 +75,7 @@ static void on_connected(void *userdata)
     plated_log(service->log, service->broker_comes_and_goes ? PLATED_LOG_DEBUG : PLATED_LOG_INFO,
                "connected to broker %s", service->config->mqtt.host);
     service->broker_came = true;
+    service->broker_connections++;
     subscribe_commands(service);
     plated_service_publish_discovery(service, false);
     plated_service_publish_availability(service, "online", NULL);

@@ -65,6 +65,7 @@ static void on_camera(void *userdata, LprSourceState state, const char *sentence
     PlatedService *service = userdata;
 
     log_camera(service, state, sentence);
+    service->camera_losses += state == LPR_SOURCE_LOST && service->camera_state != state;
     service->camera_state = state;
     service->camera_since_us = plated_system_monotonic_us();
     g_free(service->camera_reason);

@@ -7,7 +7,6 @@
 
 #include "base/util.h"
 #include "notify.h"
-#include "payload.h"
 #include "service_private.h"
 #include "system.h"
 #include "version.h"
@@ -109,15 +108,12 @@ gboolean plated_service_on_second(gpointer userdata)
 
 /* ---- state --------------------------------------------------------------- */
 
-void plated_service_publish_state(PlatedService *service)
+void plated_service_state(PlatedService *service, PlatedState *ret_state)
 {
-    g_autofree char *topic = plated_publisher_topic(service->config, "state");
-    g_autofree char *payload = NULL;
     PlatedWorkerStats stats;
-    PlatedState state;
 
     plated_worker_stats(service->worker, &stats);
-    state = (PlatedState){
+    *ret_state = (PlatedState){
         .camera = service->config->camera.name,
         .camera_state = plated_camera_state_name(service->camera_state),
         .reason = service->camera_reason,
@@ -137,6 +133,15 @@ void plated_service_publish_state(PlatedService *service)
         .reader = service->reader,
         .region = service->region,
     };
+}
+
+void plated_service_publish_state(PlatedService *service)
+{
+    g_autofree char *topic = plated_publisher_topic(service->config, "state");
+    g_autofree char *payload = NULL;
+    PlatedState state;
+
+    plated_service_state(service, &state);
     payload = plated_payload_state(&state);
     plated_mqtt_publish(service->mqtt, topic, payload, strlen(payload), 1, true, NULL);
 }

@@ -4,6 +4,8 @@
 /* What service*.c and reload.c share. All of it belongs to the main thread, but for the
  * pictures and the end of the worker, which come from the worker. */
 
+#include <stdatomic.h>
+
 #include <glib.h>
 
 #include "access.h"
@@ -13,12 +15,14 @@
 #include "log.h"
 #include "mqtt.h"
 #include "outbox.h"
+#include "payload.h"
 #include "publisher.h"
 #include "worker.h"
 
 #define PLATED_FPS_WINDOW_S 10
 
 typedef struct PlatedReload PlatedReload;
+typedef struct PlatedControl PlatedControl;
 
 typedef struct PlatedService {
     GMainLoop *loop;
@@ -35,6 +39,7 @@ typedef struct PlatedService {
     PlatedCamera *camera;
     PlatedMqtt *mqtt;
     PlatedReload *reload; /* under way */
+    PlatedControl *control;
     bool reload_again;
 
     LprSourceState camera_state, camera_logged;
@@ -45,6 +50,11 @@ typedef struct PlatedService {
     int goodbye_mid;
     int64_t drain_until_us;
     int status;
+
+    bool snapshot_commanded; /* over MQTT, and not yet published */
+    uint64_t camera_losses, broker_connections;
+    uint64_t decisions[3];        /* by PlatedDecision */
+    atomic_uint_least64_t passages[2]; /* provisional, final; counted by the worker */
 
     uint64_t fps_frames[PLATED_FPS_WINDOW_S];
     int64_t fps_times_us[PLATED_FPS_WINDOW_S];
@@ -80,6 +90,8 @@ void plated_service_note_models(PlatedService *service, const PlatedRecognition 
 void plated_service_publish_availability(PlatedService *service, const char *payload, int *ret_mid);
 /* What Home Assistant is to know, or with `away` to forget. */
 void plated_service_publish_discovery(PlatedService *service, bool away);
+/* What it knows about itself; the strings are borrowed until the main loop goes on. */
+void plated_service_state(PlatedService *service, PlatedState *ret_state);
 void plated_service_publish_state(PlatedService *service);
 void plated_service_arm_state_timer(PlatedService *service);
 /* Tells systemd once the service is ready. */
@@ -87,6 +99,14 @@ void plated_service_check_ready(PlatedService *service);
 gboolean plated_service_on_second(gpointer userdata);
 /* Once the worker has ended, messages have `drain_us` to be acknowledged. */
 void plated_service_begin_stop(PlatedService *service, int64_t drain_us);
+
+/* Listens as the configuration says; what cannot be had costs a warning. */
+PlatedControl *plated_control_new(PlatedService *service);
+PlatedControl *plated_control_free(PlatedControl *control); /* NULL is fine; returns NULL */
+/* After another configuration was put in place. */
+void plated_control_configure(PlatedControl *control);
+/* A frame as JPEG, for those who asked for one. NULL is fine. */
+void plated_control_snapshot(PlatedControl *control, const void *jpeg, size_t n);
 
 /* Reads the configuration again and applies it, or keeps the old one. */
 void plated_reload_begin(PlatedService *service);

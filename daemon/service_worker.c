@@ -9,7 +9,7 @@
 #include "service_private.h"
 
 #define DRAIN_AT_END_US  ((int64_t)30 * 1000000)
-#define SNAPSHOT_QUALITY 85
+#define SNAPSHOT_QUALITY 90 /* platectl doctor judges its sharpness */
 
 typedef struct Picture {
     PlatedService *service;
@@ -38,15 +38,36 @@ static gboolean publish_picture(gpointer userdata)
     return G_SOURCE_REMOVE;
 }
 
+/* Of a frame that was asked for, over MQTT or by platectl. */
+static gboolean take_snapshot(gpointer userdata)
+{
+    Picture *picture = userdata;
+    PlatedService *service = picture->service;
+    gsize n;
+    const void *bytes = g_bytes_get_data(picture->bytes, &n);
+
+    plated_control_snapshot(service->control, bytes, n);
+    if (service->snapshot_commanded)
+        publish_picture(picture);
+    service->snapshot_commanded = false;
+    return G_SOURCE_REMOVE;
+}
+
 /* On the worker's thread, as the next four. */
-void plated_service_on_picture(void *userdata, const char *topic, const uint8_t *bytes, size_t n)
+static void pass_on(PlatedService *service, const char *leaf, const uint8_t *bytes, size_t n,
+                    GSourceFunc function)
 {
     Picture *picture = g_new0(Picture, 1);
 
-    picture->service = userdata;
-    picture->leaf = g_strdup(topic);
+    picture->service = service;
+    picture->leaf = g_strdup(leaf);
     picture->bytes = g_bytes_new(bytes, n);
-    g_idle_add_full(G_PRIORITY_DEFAULT, publish_picture, picture, picture_free);
+    g_idle_add_full(G_PRIORITY_DEFAULT, function, picture, picture_free);
+}
+
+void plated_service_on_picture(void *userdata, const char *topic, const uint8_t *bytes, size_t n)
+{
+    pass_on(userdata, topic, bytes, n, publish_picture);
 }
 
 static void on_snapshot(void *userdata, const LprFrame *frame)
@@ -59,7 +80,7 @@ static void on_snapshot(void *userdata, const LprFrame *frame)
     if (lpr_picture_encode(frame, NULL, SNAPSHOT_QUALITY, &bytes, &n, &error) < 0)
         plated_log(service->log, PLATED_LOG_WARNING, "no snapshot: %s", error.message);
     else
-        plated_service_on_picture(service, "snapshot", bytes, n);
+        pass_on(service, "snapshot", bytes, n, take_snapshot);
 }
 
 static void in_main_loop(GSourceFunc function, PlatedService *service)
@@ -78,6 +99,7 @@ static void on_passage(void *userdata, const LprPassage *passage, const LprRecog
     PlatedService *service = userdata;
 
     plated_publisher_passage(service->publisher, passage, recognizer);
+    atomic_fetch_add(&service->passages[passage->final], 1);
     in_main_loop(pump, service);
 }
 

@@ -167,6 +167,7 @@ class Daemon:
                         'provisional': 0.5},
             'mqtt': {'host': '127.0.0.1', 'port': port, 'state_interval': '1s'},
             'outbox': {'file': folder / 'outbox.db'},
+            'control': {'socket': folder / f'{name}.sock'},
             'log': {'level': 'debug'},
         }
         self.env = {**os.environ, **(env or {})}
