@@ -13,8 +13,8 @@
 #include "base/util.h"
 #include "log.h"
 
-#define CONFIG_BYTES_MAX   ((size_t)1 << 20)
-#define PASSWORD_BYTES_MAX 4096
+#define CONFIG_BYTES_MAX ((size_t)1 << 20)
+#define SECRET_BYTES_MAX 4096
 
 NN_DEFINE_CLEANUP(PlatedConfig, plated_config_free)
 
@@ -239,6 +239,9 @@ static int check_together(const Parser *parser)
     if (c->passage.quiet_us > c->passage.longest_us)
         return refuse(parser, "passage", line_of(c, "passage", "quiet") ? "quiet" : "longest",
                       "does not fit: quiet must not be longer than longest");
+    if (c->privacy.hash &&
+        (*c->snapshot.directory || c->snapshot.publish || c->snapshot.publish_crop))
+        return refuse(parser, "privacy", "hash", "= yes keeps no pictures, but [snapshot] does");
     if ((c->camera.width_px == 0) != (c->camera.height_px == 0))
         return refuse(parser, "camera", c->camera.width_px ? "width" : "height",
                       "does not fit: width and height must both be set, or both be 0");
@@ -334,7 +337,7 @@ static int check_secret(int fd, const char *path, NnError *error)
         return nn_error_set(error, -EINVAL, "%s: expected a regular file", path);
     if (st.st_mode & 077)
         return nn_error_set(error, -EPERM,
-                            "%s: mode %04o lets others read the password, expected 0600", path,
+                            "%s: mode %04o lets others read the secret, expected 0600", path,
                             (unsigned)st.st_mode & 07777);
     return 0;
 }
@@ -352,28 +355,34 @@ static int read_secret(const char *path, bool credential, char **ret_secret, NnE
     r = credential ? 0 : check_secret(fd, path, error);
     if (r < 0)
         return r;
-    r = read_file(fd, PASSWORD_BYTES_MAX, ret_secret, &n);
+    r = read_file(fd, SECRET_BYTES_MAX, ret_secret, &n);
     if (r < 0)
         return nn_error_set(error, r, "%s: %s", path,
-                            r == -E2BIG ? "too long for a password" : strerror(-r));
+                            r == -E2BIG ? "too long for a secret" : strerror(-r));
     (*ret_secret)[strcspn(*ret_secret, "\r\n")] = '\0';
+    return 0;
+}
+
+int plated_config_secret(const char *credential, const char *file, char **ret_secret,
+                         NnError *error)
+{
+    const char *directory = getenv("CREDENTIALS_DIRECTORY");
+
+    if (directory) {
+        g_autofree char *path = g_build_filename(directory, credential, NULL);
+
+        if (access(path, F_OK) == 0)
+            return read_secret(path, true, ret_secret, error);
+    }
+    if (*file)
+        return read_secret(file, false, ret_secret, error);
+    *ret_secret = NULL;
     return 0;
 }
 
 int plated_config_password(const PlatedConfig *config, char **ret_password, NnError *error)
 {
-    const char *directory = getenv("CREDENTIALS_DIRECTORY");
-
-    if (directory) {
-        g_autofree char *path = g_build_filename(directory, "mqtt-password", NULL);
-
-        if (access(path, F_OK) == 0)
-            return read_secret(path, true, ret_password, error);
-    }
-    if (*config->mqtt.password_file)
-        return read_secret(config->mqtt.password_file, false, ret_password, error);
-    *ret_password = NULL;
-    return 0;
+    return plated_config_secret("mqtt-password", config->mqtt.password_file, ret_password, error);
 }
 
 /* ---- looking at it ------------------------------------------------------- */

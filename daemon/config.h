@@ -75,8 +75,14 @@ typedef struct PlatedConfig {
         int64_t max_age_us;
     } outbox;
     struct {
+        char *file;
+        int64_t max_age_us;
+        int quota_mib;
+    } store;
+    struct {
         char *directory;
-        int keep, quality;
+        int keep, quality, quota_mib;
+        int64_t max_age_us;
         bool crop, publish, publish_crop;
     } snapshot;
     struct {
@@ -85,6 +91,10 @@ typedef struct PlatedConfig {
     struct {
         int port;
     } metrics;
+    struct {
+        bool hash;
+        char *key_file;
+    } privacy;
     struct {
         int level;
     } log;
@@ -154,8 +164,11 @@ int plated_config_log_level(const PlatedConfig *config);
 /* "neon" and so on; NULL for the best of this processor. */
 const char *plated_config_isa(const PlatedConfig *config);
 
-/* The broker's password: from $CREDENTIALS_DIRECTORY/mqtt-password when systemd
- * gave one, else from `[mqtt] password_file`, which others must not be able to
- * read. *ret_password is NULL when there is none, else malloc'd. */
+/* A secret: from $CREDENTIALS_DIRECTORY/CREDENTIAL when systemd gave one, else the first
+ * line of `file`, which others must not be able to read. *ret_secret is NULL when there is
+ * neither, else malloc'd. */
+NN_MUST_CHECK int plated_config_secret(const char *credential, const char *file,
+                                       char **ret_secret, NnError *error);
+/* The broker's password: credential mqtt-password, or `[mqtt] password_file`. */
 NN_MUST_CHECK int plated_config_password(const PlatedConfig *config, char **ret_password,
                                          NnError *error);

@@ -162,10 +162,22 @@ const PlatedConfigEntry plated_config_table[] = {
     NUMBER(outbox, max_age, max_age_us, duration, 60, 31536000, "7d",
            "Older passages are dropped and counted."),
 
+    TEXT(store, file, path, "/var/lib/plated/events.db",
+         "Passages are kept in this database for `platectl events`. Nothing keeps none."),
+    NUMBER(store, max_age, max_age_us, duration, 3600, 315360000, "30d",
+           "Older passages are deleted from it."),
+    NUMBER(store, quota, quota_mib, integer, 1, 1048576, "64",
+           "MiB that the database may take; the oldest passages are deleted. One takes about "
+           "2 KiB."),
+
     TEXT(snapshot, directory, path, "",
          "Directory for a JPEG of the best frame of every passage, ID.jpg. Nothing: none is kept."),
     NUMBER(snapshot, keep, keep, integer, 1, 1000000, "500",
            "Pictures kept in the directory at most; the oldest are deleted."),
+    NUMBER(snapshot, max_age, max_age_us, duration, 3600, 315360000, "30d",
+           "Older pictures are deleted."),
+    NUMBER(snapshot, quota, quota_mib, integer, 1, 1048576, "512",
+           "MiB that the pictures in the directory may take; the oldest are deleted."),
     NUMBER(snapshot, quality, quality, integer, 1, 100, "85", "Quality of the JPEG."),
     BOOLEAN(snapshot, crop, "no", "Keep the plate alone too, as ID-crop.jpg."),
     BOOLEAN(snapshot, publish, "no", "Publish the JPEG of the best frame on topic `snapshot`."),
@@ -177,6 +189,13 @@ const PlatedConfigEntry plated_config_table[] = {
 
     NUMBER(metrics, port, port, integer, 0, 65535, "0",
            "Port on 127.0.0.1 at which /metrics is served to Prometheus. 0: none."),
+
+    BOOLEAN(privacy, hash, "no",
+            "Tell of plates as keyed hashes only, in messages, store and log, and of nothing else "
+            "that names them; no pictures (docs/store.md)."),
+    TEXT(privacy, key_file, path, "",
+         "File with the key, 16 characters or more, readable by its owner alone (mode 0600). The "
+         "systemd credential plate-key goes before it."),
 
     CHOICE(log, level, level_names, "info",
            "The least important lines that are written. Plates are written at debug only."),

@@ -2,18 +2,15 @@
 #include "outbox.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <glib.h>
-#include <sqlite3.h>
 
 #include "base/util.h"
+#include "database.h"
 
 #define SCHEMA_VERSION 1
-#define BUSY_MS        2000
 
 /* A message that the disk refused. It keeps its place among the others. */
 typedef struct Spare {
@@ -37,119 +34,31 @@ struct PlatedOutbox {
 
 NN_DEFINE_CLEANUP(PlatedOutbox, plated_outbox_free)
 
-static void statement_freep(sqlite3_stmt **statement)
-{
-    sqlite3_finalize(*statement);
-}
-
-static int from_sqlite(int code)
-{
-    switch (code & 0xff) {
-    case SQLITE_OK:
-    case SQLITE_DONE:
-    case SQLITE_ROW:
-        return 0;
-    case SQLITE_NOMEM:
-        return -ENOMEM;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return -EBUSY;
-    case SQLITE_FULL:
-        return -ENOSPC;
-    case SQLITE_READONLY:
-        return -EROFS;
-    case SQLITE_PERM:
-    case SQLITE_AUTH:
-        return -EACCES;
-    case SQLITE_CANTOPEN:
-        return -ENOENT;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-    case SQLITE_FORMAT:
-    case SQLITE_SCHEMA:
-        return -EBADMSG;
-    default:
-        return -EIO;
-    }
-}
-
-/* ---- statements ---------------------------------------------------------- */
-
-static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret_statement)
-{
-    return db ? from_sqlite(sqlite3_prepare_v2(db, sql, -1, ret_statement, NULL)) : -EIO;
-}
-
-static int execute(sqlite3 *db, const char *sql)
-{
-    return db ? from_sqlite(sqlite3_exec(db, sql, NULL, NULL, NULL)) : -EIO;
-}
-
-/* Runs a statement that takes one number. */
-static int execute_int(sqlite3 *db, const char *sql, int64_t value)
-{
-    _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
-    int r;
-
-    r = prepare(db, sql, &statement);
-    if (r < 0)
-        return r;
-    sqlite3_bind_int64(statement, 1, value);
-    return from_sqlite(sqlite3_step(statement));
-}
-
-static int query_int(sqlite3 *db, const char *sql, int64_t *ret_value)
-{
-    _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
-    int r, code;
-
-    r = prepare(db, sql, &statement);
-    if (r < 0)
-        return r;
-    code = sqlite3_step(statement);
-    if (code != SQLITE_ROW)
-        return code == SQLITE_DONE ? -ENOENT : from_sqlite(code);
-    *ret_value = sqlite3_column_int64(statement, 0);
-    return 0;
-}
-
 /* ---- the database -------------------------------------------------------- */
-
-static int check_whole(sqlite3 *db)
-{
-    _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
-    int r, code;
-
-    r = prepare(db, "PRAGMA quick_check(1)", &statement);
-    if (r < 0)
-        return r;
-    code = sqlite3_step(statement);
-    if (code != SQLITE_ROW)
-        return code == SQLITE_DONE ? -EBADMSG : from_sqlite(code);
-    return strcmp((const char *)sqlite3_column_text(statement, 0), "ok") == 0 ? 0 : -EBADMSG;
-}
 
 static int make_tables(sqlite3 *db)
 {
     int64_t version;
     int r;
 
-    r = query_int(db, "PRAGMA user_version", &version);
+    r = plated_database_query_int(db, "PRAGMA user_version", &version);
     if (r < 0)
         return r;
     if (version == SCHEMA_VERSION)
-        return execute(db, "SELECT sequence, topic, payload, created, synchronised FROM message "
-                           "LIMIT 1; SELECT id, topic, payload FROM owed LIMIT 1");
+        return plated_database_execute(
+            db, "SELECT sequence, topic, payload, created, synchronised FROM message "
+                "LIMIT 1; SELECT id, topic, payload FROM owed LIMIT 1");
     if (version != 0)
         return -EBADMSG;
-    return execute(db, "BEGIN;"
-                       "CREATE TABLE message (sequence INTEGER PRIMARY KEY AUTOINCREMENT,"
-                       " topic TEXT NOT NULL, payload TEXT NOT NULL, created INTEGER NOT NULL,"
-                       " synchronised INTEGER NOT NULL);"
-                       "CREATE TABLE owed (id TEXT PRIMARY KEY, topic TEXT NOT NULL,"
-                       " payload TEXT NOT NULL);"
-                       "PRAGMA user_version = 1;"
-                       "COMMIT");
+    return plated_database_execute(
+        db, "BEGIN;"
+            "CREATE TABLE message (sequence INTEGER PRIMARY KEY AUTOINCREMENT,"
+            " topic TEXT NOT NULL, payload TEXT NOT NULL, created INTEGER NOT NULL,"
+            " synchronised INTEGER NOT NULL);"
+            "CREATE TABLE owed (id TEXT PRIMARY KEY, topic TEXT NOT NULL,"
+            " payload TEXT NOT NULL);"
+            "PRAGMA user_version = 1;"
+            "COMMIT");
 }
 
 /* The lock is held while the process lives: two daemons on one outbox would send
@@ -158,73 +67,14 @@ static int set_up(sqlite3 *db)
 {
     int r;
 
-    r = execute(db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
-                    "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 1048576;"
-                    "BEGIN EXCLUSIVE; COMMIT");
+    r = plated_database_execute(db,
+                                "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+                                "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 1048576;"
+                                "BEGIN EXCLUSIVE; COMMIT");
     if (r < 0)
         return r;
-    r = check_whole(db);
+    r = plated_database_check(db);
     return r < 0 ? r : make_tables(db);
-}
-
-static int open_database(const char *path, sqlite3 **ret_db)
-{
-    sqlite3 *db = NULL;
-    int r;
-
-    if (*path) {
-        /* SQLite would give the file the mode that the umask leaves. */
-        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-        if (fd < 0)
-            return -errno;
-        close(fd);
-    }
-    r = from_sqlite(
-        sqlite3_open_v2(*path ? path : ":memory:", &db,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL));
-    if (r == 0) {
-        /* Somebody may be looking into it with another tool. */
-        sqlite3_busy_timeout(db, BUSY_MS);
-        r = set_up(db);
-    }
-    if (r < 0) {
-        sqlite3_close(db);
-        return r;
-    }
-    *ret_db = db;
-    return 0;
-}
-
-static int set_aside(const char *path)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    int r = 0;
-
-    for (size_t i = 0; i < G_N_ELEMENTS(suffixes); i++) {
-        g_autofree char *from = g_strconcat(path, suffixes[i], NULL);
-        g_autofree char *to = g_strconcat(path, ".broken", suffixes[i], NULL);
-
-        unlink(to);
-        if (rename(from, to) < 0 && errno != ENOENT)
-            r = -errno;
-    }
-    return r;
-}
-
-static int open_or_replace(const char *path, PlatedLog *log, sqlite3 **ret_db)
-{
-    int r;
-
-    r = open_database(path, ret_db);
-    if (r != -EBADMSG)
-        return r;
-    r = set_aside(path);
-    if (r < 0)
-        return r;
-    plated_log(log, PLATED_LOG_ERROR,
-               "%s is broken; it was set aside as %s.broken and a new outbox made", path, path);
-    return open_database(path, ret_db);
 }
 
 int plated_outbox_open(const char *path, const PlatedOutboxLimits *limits, PlatedLog *log,
@@ -240,13 +90,14 @@ int plated_outbox_open(const char *path, const PlatedOutboxLimits *limits, Plate
     outbox->path = g_strdup(path);
     outbox->limits = *limits;
     outbox->log = log;
-    r = open_or_replace(path, log, &outbox->db);
+    r = plated_database_open(path, set_up, log, &outbox->db);
     if (r == -EBUSY)
         return nn_error_set(error, r, "%s is in use by another process", path);
     if (r < 0)
         return nn_error_set(error, r, "%s: %s", path, strerror(-r));
-    if (query_int(outbox->db, "SELECT seq FROM sqlite_sequence WHERE name = 'message'",
-                  &outbox->last_sequence) < 0)
+    if (plated_database_query_int(outbox->db,
+                                  "SELECT seq FROM sqlite_sequence WHERE name = 'message'",
+                                  &outbox->last_sequence) < 0)
         outbox->last_sequence = 0;
     *ret_outbox = NN_TAKE(outbox);
     return 0;
@@ -278,13 +129,14 @@ PlatedOutbox *plated_outbox_free(PlatedOutbox *outbox)
 
 static void trim_locked(PlatedOutbox *outbox, PlatedMoment now)
 {
-    _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
+    _cleanup_(plated_statement_freep) sqlite3_stmt *statement = NULL;
 
-    if (prepare(outbox->db,
-                "DELETE FROM message WHERE sequence <= (SELECT sequence FROM message"
-                " ORDER BY sequence DESC LIMIT 1 OFFSET ?1)"
-                " OR (?2 AND synchronised AND created < ?3)",
-                &statement) < 0)
+    if (plated_database_prepare(
+            outbox->db,
+            "DELETE FROM message WHERE sequence <= (SELECT sequence FROM message"
+            " ORDER BY sequence DESC LIMIT 1 OFFSET ?1)"
+            " OR (?2 AND synchronised AND created < ?3)",
+            &statement) < 0)
         return;
     sqlite3_bind_int(statement, 1, outbox->limits.max_rows);
     sqlite3_bind_int(statement, 2, now.synchronised);
@@ -316,13 +168,14 @@ void plated_outbox_set_limits(PlatedOutbox *outbox, const PlatedOutboxLimits *li
 static int insert_message(sqlite3 *db, int64_t sequence, const char *topic, const char *payload,
                           PlatedMoment made)
 {
-    _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
+    _cleanup_(plated_statement_freep) sqlite3_stmt *statement = NULL;
     int r;
 
-    r = prepare(db,
-                "INSERT INTO message (sequence, topic, payload, created, synchronised)"
-                " VALUES (?, ?, ?, ?, ?)",
-                &statement);
+    r = plated_database_prepare(
+        db,
+        "INSERT INTO message (sequence, topic, payload, created, synchronised)"
+        " VALUES (?, ?, ?, ?, ?)",
+        &statement);
     if (r < 0)
         return r;
     sqlite3_bind_int64(statement, 1, sequence);
@@ -330,21 +183,21 @@ static int insert_message(sqlite3 *db, int64_t sequence, const char *topic, cons
     sqlite3_bind_text(statement, 3, payload, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 4, made.realtime_us);
     sqlite3_bind_int(statement, 5, made.synchronised);
-    return from_sqlite(sqlite3_step(statement));
+    return plated_database_result(sqlite3_step(statement));
 }
 
 /* Notes that a final is owed, or no longer. */
 static int note_owed(sqlite3 *db, const Spare *spare)
 {
-    _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
+    _cleanup_(plated_statement_freep) sqlite3_stmt *statement = NULL;
     bool provisional = spare->kind == PLATED_OUTBOX_PROVISIONAL;
     int r;
 
-    r = prepare(db,
-                provisional ? "INSERT OR REPLACE INTO owed (id, topic, payload)"
-                              " VALUES (?, ?, ?)"
-                            : "DELETE FROM owed WHERE id = ?",
-                &statement);
+    r = plated_database_prepare(db,
+                                provisional ? "INSERT OR REPLACE INTO owed (id, topic, payload)"
+                                              " VALUES (?, ?, ?)"
+                                            : "DELETE FROM owed WHERE id = ?",
+                                &statement);
     if (r < 0)
         return r;
     sqlite3_bind_text(statement, 1, spare->id, -1, SQLITE_STATIC);
@@ -352,24 +205,14 @@ static int note_owed(sqlite3 *db, const Spare *spare)
         sqlite3_bind_text(statement, 2, spare->topic, -1, SQLITE_STATIC);
         sqlite3_bind_text(statement, 3, spare->payload, -1, SQLITE_STATIC);
     }
-    return from_sqlite(sqlite3_step(statement));
-}
-
-/* Ends a transaction by what became of it. */
-static int conclude(sqlite3 *db, int r)
-{
-    if (r == 0)
-        r = execute(db, "COMMIT");
-    if (r < 0)
-        (void)execute(db, "ROLLBACK");
-    return r;
+    return plated_database_result(sqlite3_step(statement));
 }
 
 static int write_spares(PlatedOutbox *outbox)
 {
     int r;
 
-    r = execute(outbox->db, "BEGIN");
+    r = plated_database_execute(outbox->db, "BEGIN");
     if (r < 0)
         return r;
     for (GList *l = outbox->spare.head; l && r == 0; l = l->next) {
@@ -379,7 +222,7 @@ static int write_spares(PlatedOutbox *outbox)
         if (r == 0)
             r = note_owed(outbox->db, spare);
     }
-    return conclude(outbox->db, r);
+    return plated_database_conclude(outbox->db, r);
 }
 
 /* The database broke while it was in use. */
@@ -387,7 +230,7 @@ static int replace(PlatedOutbox *outbox)
 {
     sqlite3_close(outbox->db);
     outbox->db = NULL;
-    return open_or_replace(outbox->path, outbox->log, &outbox->db);
+    return plated_database_open(outbox->path, set_up, outbox->log, &outbox->db);
 }
 
 /* All that is not on disk goes there in one transaction, or stays where it is. */
@@ -446,19 +289,19 @@ static const Spare *next_spare(const PlatedOutbox *outbox, int64_t after)
 static int next_disk(PlatedOutbox *outbox, int64_t after, int64_t *ret_sequence, char **ret_topic,
                      char **ret_payload)
 {
-    _cleanup_(statement_freep) sqlite3_stmt *statement = NULL;
+    _cleanup_(plated_statement_freep) sqlite3_stmt *statement = NULL;
     int r, code;
 
-    r = prepare(outbox->db,
-                "SELECT sequence, topic, payload FROM message WHERE sequence > ?"
-                " ORDER BY sequence LIMIT 1",
-                &statement);
+    r = plated_database_prepare(outbox->db,
+                                "SELECT sequence, topic, payload FROM message WHERE sequence > ?"
+                                " ORDER BY sequence LIMIT 1",
+                                &statement);
     if (r < 0)
         return r;
     sqlite3_bind_int64(statement, 1, after);
     code = sqlite3_step(statement);
     if (code != SQLITE_ROW)
-        return code == SQLITE_DONE ? -ENOENT : from_sqlite(code);
+        return code == SQLITE_DONE ? -ENOENT : plated_database_result(code);
     *ret_sequence = sqlite3_column_int64(statement, 0);
     *ret_topic = g_strdup((const char *)sqlite3_column_text(statement, 1));
     *ret_payload = g_strdup((const char *)sqlite3_column_text(statement, 2));
@@ -495,17 +338,18 @@ void plated_outbox_acknowledge(PlatedOutbox *outbox, int64_t sequence)
         }
     }
     /* Not synced: where the disk refuses or the power goes, it is sent again after a restart. */
-    (void)execute(outbox->db, "PRAGMA synchronous = NORMAL");
-    (void)execute_int(outbox->db, "DELETE FROM message WHERE sequence = ?", sequence);
-    (void)execute(outbox->db, "PRAGMA synchronous = FULL");
+    (void)plated_database_execute(outbox->db, "PRAGMA synchronous = NORMAL");
+    (void)plated_database_execute_int(outbox->db, "DELETE FROM message WHERE sequence = ?",
+                                      sequence);
+    (void)plated_database_execute(outbox->db, "PRAGMA synchronous = FULL");
 }
 
 /* ---- finals that are owed ------------------------------------------------ */
 
-static int finish_one(PlatedOutbox *outbox, sqlite3_stmt *row,
-                      char *(*finish)(const char *provisional), PlatedMoment now)
+static int finish_one(PlatedOutbox *outbox, sqlite3_stmt *row, PlatedOutboxFinishFunc finish,
+                      void *userdata, PlatedMoment now)
 {
-    g_autofree char *payload = finish((const char *)sqlite3_column_text(row, 1));
+    g_autofree char *payload = finish(userdata, (const char *)sqlite3_column_text(row, 1));
 
     if (!payload)
         return 0;
@@ -513,36 +357,37 @@ static int finish_one(PlatedOutbox *outbox, sqlite3_stmt *row,
                           (const char *)sqlite3_column_text(row, 0), payload, now);
 }
 
-static int finish_all(PlatedOutbox *outbox, char *(*finish)(const char *provisional),
+static int finish_all(PlatedOutbox *outbox, PlatedOutboxFinishFunc finish, void *userdata,
                       PlatedMoment now)
 {
-    _cleanup_(statement_freep) sqlite3_stmt *rows = NULL;
+    _cleanup_(plated_statement_freep) sqlite3_stmt *rows = NULL;
     int r, code;
 
-    r = prepare(outbox->db, "SELECT topic, payload FROM owed ORDER BY rowid", &rows);
+    r = plated_database_prepare(outbox->db, "SELECT topic, payload FROM owed ORDER BY rowid",
+                                &rows);
     if (r < 0)
         return r;
     while ((code = sqlite3_step(rows)) == SQLITE_ROW) {
-        r = finish_one(outbox, rows, finish, now);
+        r = finish_one(outbox, rows, finish, userdata, now);
         if (r < 0)
             return r;
     }
-    return code == SQLITE_DONE ? 0 : from_sqlite(code);
+    return code == SQLITE_DONE ? 0 : plated_database_result(code);
 }
 
-void plated_outbox_finish(PlatedOutbox *outbox, char *(*finish)(const char *provisional),
+void plated_outbox_finish(PlatedOutbox *outbox, PlatedOutboxFinishFunc finish, void *userdata,
                           PlatedMoment now)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
     int r;
 
-    r = execute(outbox->db, "BEGIN");
+    r = plated_database_execute(outbox->db, "BEGIN");
     if (r < 0)
         return;
-    r = finish_all(outbox, finish, now);
+    r = finish_all(outbox, finish, userdata, now);
     if (r == 0)
-        r = execute(outbox->db, "DELETE FROM owed");
-    r = conclude(outbox->db, r);
+        r = plated_database_execute(outbox->db, "DELETE FROM owed");
+    r = plated_database_conclude(outbox->db, r);
     if (r < 0)
         plated_log(outbox->log, PLATED_LOG_WARNING,
                    "%s: unfinished passages could not be ended: %s", outbox->path, strerror(-r));
@@ -553,7 +398,7 @@ uint64_t plated_outbox_count(PlatedOutbox *outbox)
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
     int64_t n = 0;
 
-    if (query_int(outbox->db, "SELECT count(*) FROM message", &n) < 0)
+    if (plated_database_query_int(outbox->db, "SELECT count(*) FROM message", &n) < 0)
         n = 0;
     return (uint64_t)n + outbox->spare.length;
 }

@@ -54,9 +54,11 @@ NN_MUST_CHECK int plated_outbox_next(PlatedOutbox *outbox, int64_t after, int64_
 /* The broker has it: forgets it. */
 void plated_outbox_acknowledge(PlatedOutbox *outbox, int64_t sequence);
 
-/* Pushes the finals that are owed since before the last end of the process.
- * `finish` makes a final of a provisional payload (g_free), or NULL to forget. */
-void plated_outbox_finish(PlatedOutbox *outbox, char *(*finish)(const char *provisional),
+/* Makes a final of a provisional payload (g_free), or NULL to forget it. */
+typedef char *(*PlatedOutboxFinishFunc)(void *userdata, const char *provisional);
+
+/* Pushes the finals that are owed since before the last end of the process. */
+void plated_outbox_finish(PlatedOutbox *outbox, PlatedOutboxFinishFunc finish, void *userdata,
                           PlatedMoment now);
 
 void plated_outbox_set_limits(PlatedOutbox *outbox, const PlatedOutboxLimits *limits);

@@ -42,11 +42,24 @@ static void add_box(JsonBuilder *builder, const LprBox *box)
     json_builder_end_array(builder);
 }
 
-static void add_characters(JsonBuilder *builder, const LprPlate *plate)
+/* The text of a plate, or what stands for it. */
+static void add_plate_text(JsonBuilder *builder, const char *name, const char *plate,
+                           const PlatedPrivacy *privacy)
+{
+    char hash[PLATED_HASH_BYTES];
+
+    if (privacy)
+        plated_privacy_hash(privacy, plate, hash);
+    plated_json_string(builder, name, privacy ? hash : plate);
+}
+
+/* Its characters would give a hashed plate away. */
+static void add_characters(JsonBuilder *builder, const LprPlate *plate,
+                           const PlatedPrivacy *privacy)
 {
     json_builder_set_member_name(builder, "characters");
     json_builder_begin_array(builder);
-    for (size_t i = 0; i < plate->n_characters; i++) {
+    for (size_t i = 0; i < plate->n_characters && !privacy; i++) {
         char text[2] = {plate->characters[i].character, '\0'};
 
         json_builder_begin_object(builder);
@@ -57,13 +70,14 @@ static void add_characters(JsonBuilder *builder, const LprPlate *plate)
     json_builder_end_array(builder);
 }
 
-static void add_candidates(JsonBuilder *builder, const LprPlate *plate)
+static void add_candidates(JsonBuilder *builder, const LprPlate *plate,
+                           const PlatedPrivacy *privacy)
 {
     json_builder_set_member_name(builder, "candidates");
     json_builder_begin_array(builder);
     for (size_t i = 0; i < plate->n_candidates; i++) {
         json_builder_begin_object(builder);
-        plated_json_string(builder, "plate", plate->candidates[i].plate);
+        add_plate_text(builder, "plate", plate->candidates[i].plate, privacy);
         plated_json_real(builder, "confidence", plate->candidates[i].confidence, 4);
         json_builder_end_object(builder);
     }
@@ -84,12 +98,12 @@ static void add_region(JsonBuilder *builder, const LprRegion *region)
     json_builder_end_object(builder);
 }
 
-static void add_plate(JsonBuilder *builder, const LprPlate *plate)
+static void add_plate(JsonBuilder *builder, const LprPlate *plate, const PlatedPrivacy *privacy)
 {
-    plated_json_string(builder, "plate", plate->plate);
+    add_plate_text(builder, "plate", plate->plate, privacy);
     plated_json_real(builder, "confidence", plate->confidence, 4);
-    add_characters(builder, plate);
-    add_candidates(builder, plate);
+    add_characters(builder, plate, privacy);
+    add_candidates(builder, plate, privacy);
     add_region(builder, &plate->region);
     add_box(builder, &plate->box);
 }
@@ -124,15 +138,21 @@ static void add_text(JsonBuilder *builder, const char *name, const char *text)
     plated_json_string(builder, name, *text ? text : NULL);
 }
 
-static void add_verdict(JsonBuilder *builder, const PlatedVerdict *verdict)
+/* The name beside a plate says more than the plate. */
+static void add_verdict(JsonBuilder *builder, const PlatedVerdict *verdict,
+                        const PlatedPrivacy *privacy)
 {
     plated_json_string(builder, "decision", plated_decision_name(verdict->decision));
     plated_json_string(builder, "reason", verdict->reason);
-    add_text(builder, "listed", verdict->plate);
-    add_text(builder, "name", verdict->name);
+    if (*verdict->plate)
+        add_plate_text(builder, "listed", verdict->plate, privacy);
+    else
+        plated_json_string(builder, "listed", NULL);
+    add_text(builder, "name", privacy ? "" : verdict->name);
 }
 
-static void add_access(JsonBuilder *builder, const PlatedVerdict *verdict)
+static void add_access(JsonBuilder *builder, const PlatedVerdict *verdict,
+                       const PlatedPrivacy *privacy)
 {
     json_builder_set_member_name(builder, "access");
     if (!verdict) {
@@ -140,12 +160,12 @@ static void add_access(JsonBuilder *builder, const PlatedVerdict *verdict)
         return;
     }
     json_builder_begin_object(builder);
-    add_verdict(builder, verdict);
+    add_verdict(builder, verdict, privacy);
     json_builder_end_object(builder);
 }
 
 char *plated_payload_access(const PlatedAccessEvent *event, const char *camera,
-                            bool clock_synchronised)
+                            bool clock_synchronised, const PlatedPrivacy *privacy)
 {
     g_autoptr(JsonBuilder) b = json_builder_new();
 
@@ -154,8 +174,8 @@ char *plated_payload_access(const PlatedAccessEvent *event, const char *camera,
     plated_json_string(b, "id", event->id);
     plated_json_string(b, "camera", camera);
     add_time(b, "time", event->realtime_us);
-    add_verdict(b, &event->verdict);
-    plated_json_string(b, "plate", event->plate);
+    add_verdict(b, &event->verdict, privacy);
+    add_plate_text(b, "plate", event->plate, privacy);
     plated_json_real(b, "confidence", event->confidence, 4);
     add_time(b, "expires", event->expires_realtime_us);
     plated_json_bool(b, "clock_synchronised", clock_synchronised);
@@ -174,7 +194,7 @@ char *plated_payload_passage(const LprPassage *passage, const PlatedPassageConte
     plated_json_string(b, "camera", context->camera);
     add_time(b, "first_seen", passage->first_realtime_us);
     add_time(b, "last_seen", passage->last_realtime_us);
-    add_plate(b, &passage->plate);
+    add_plate(b, &passage->plate, context->privacy);
     json_builder_set_member_name(b, "frame");
     json_builder_begin_object(b);
     plated_json_int(b, "width", context->frame_width_px);
@@ -183,7 +203,7 @@ char *plated_payload_passage(const LprPassage *passage, const PlatedPassageConte
     plated_json_string(b, "direction", direction_name(passage->direction));
     plated_json_int(b, "reads", passage->reads);
     plated_json_bool(b, "corrected", passage->final && passage->corrected);
-    add_access(b, context->access);
+    add_access(b, context->access, context->privacy);
     plated_json_string(b, "snapshot", context->snapshot);
     plated_json_real(b, "latency_ms", (passage->decided_us - passage->legible_us) / 1e3, 1);
     plated_json_bool(b, "clock_synchronised", context->clock_synchronised);
@@ -222,7 +242,7 @@ char *plated_payload_picture(const char *file, int width_px, int height_px, cons
     json_builder_begin_array(b);
     for (size_t i = 0; i < n_plates; i++) {
         json_builder_begin_object(b);
-        add_plate(b, &plates[i]);
+        add_plate(b, &plates[i], NULL);
         plated_json_real(b, "detection", plates[i].detection, 4);
         json_builder_end_object(b);
     }

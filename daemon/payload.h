@@ -7,6 +7,7 @@
 
 #include "list.h"
 #include "lpr.h"
+#include "privacy.h"
 
 #define PLATED_PAYLOAD_VERSION 1
 
@@ -17,6 +18,7 @@ typedef struct PlatedPassageContext {
     const char *snapshot;                /* path, or NULL */
     bool clock_synchronised;
     const PlatedVerdict *access;            /* NULL: none */
+    const PlatedPrivacy *privacy;           /* NULL: plates are told as they are */
     const char *detector, *reader, *region; /* versions of the models, or NULL */
 } PlatedPassageContext;
 
@@ -29,8 +31,9 @@ char *plated_payload_passage(const LprPassage *passage, const PlatedPassageConte
 char *plated_payload_finish(const char *provisional);
 
 struct PlatedAccessEvent;
+/* `privacy` may be NULL. */
 char *plated_payload_access(const struct PlatedAccessEvent *event, const char *camera,
-                            bool clock_synchronised);
+                            bool clock_synchronised, const PlatedPrivacy *privacy);
 
 /* What `platectl read` prints for a picture. */
 char *plated_payload_picture(const char *file, int width_px, int height_px, const LprPlate *plates,

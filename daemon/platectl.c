@@ -24,6 +24,10 @@ static void usage(FILE *stream)
           "      reads the plates of pictures; directories with all that is in them\n"
           "  watch [--json] [--config FILE] [--host HOST] [--port PORT]\n"
           "      prints passages as the broker tells of them\n"
+          "  events [--since TIME] [--until TIME] [--plate PLATE] [--limit N] [--json|--csv]\n"
+          "         [--config FILE] [--store FILE]\n"
+          "      prints passages that were told; TIME is 2026-03-01, 2026-03-01T18:00 or an age\n"
+          "      such as 2h or 7d; PLATE may have * and ?\n"
           "  lists check FILE…\n"
           "      names the wrong lines of access lists and counts the plates\n"
           "  config check [FILE]\n"
@@ -59,6 +63,7 @@ static const struct {
 } verbs[] = {
     {"status", platectl_status}, {"watch", platectl_watch},       {"read", platectl_read},
     {"lists", platectl_lists},   {"snapshot", platectl_snapshot}, {"config", platectl_config},
+    {"events", platectl_events},
 };
 
 int main(int argc, char **argv)

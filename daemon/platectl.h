@@ -11,6 +11,7 @@
 
 int platectl_read(int argc, char **argv, PlatedLog *log);
 int platectl_watch(int argc, char **argv, PlatedLog *log);
+int platectl_events(int argc, char **argv, PlatedLog *log);
 int platectl_lists(int argc, char **argv, PlatedLog *log);
 int platectl_config(int argc, char **argv, PlatedLog *log);
 int platectl_status(int argc, char **argv, PlatedLog *log);

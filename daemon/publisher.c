@@ -14,8 +14,11 @@ struct PlatedPublisher {
     GMutex lock;
     char *camera, *topic, *directory;
     int quality, keep;
+    int64_t quota_bytes, max_age_us;
     bool crop, publish, publish_crop;
     PlatedOutbox *outbox;
+    PlatedStore *store;
+    const PlatedPrivacy *privacy;
     PlatedAccess *access; /* NULL: none yet */
     PlatedPictureFunc picture;
     void *userdata;
@@ -45,18 +48,22 @@ void plated_publisher_configure(PlatedPublisher *publisher, const PlatedConfig *
     publisher->directory = g_strdup(config->snapshot.directory);
     publisher->quality = config->snapshot.quality;
     publisher->keep = config->snapshot.keep;
+    publisher->quota_bytes = (int64_t)config->snapshot.quota_mib << 20;
+    publisher->max_age_us = config->snapshot.max_age_us;
     publisher->crop = config->snapshot.crop;
     publisher->publish = config->snapshot.publish;
     publisher->publish_crop = config->snapshot.publish_crop;
 }
 
 PlatedPublisher *plated_publisher_new(const PlatedConfig *config, PlatedOutbox *outbox,
-                                      PlatedPictureFunc picture, void *userdata, PlatedLog *log)
+                                      PlatedStore *store, PlatedPictureFunc picture, void *userdata,
+                                      PlatedLog *log)
 {
     PlatedPublisher *publisher = g_new0(PlatedPublisher, 1);
 
     g_mutex_init(&publisher->lock);
     publisher->outbox = outbox;
+    publisher->store = store;
     publisher->picture = picture;
     publisher->userdata = userdata;
     publisher->log = log;
@@ -79,6 +86,13 @@ void plated_publisher_set_access(PlatedPublisher *publisher, PlatedAccess *acces
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&publisher->lock);
 
     publisher->access = access;
+}
+
+void plated_publisher_set_privacy(PlatedPublisher *publisher, const PlatedPrivacy *privacy)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&publisher->lock);
+
+    publisher->privacy = privacy;
 }
 
 /* ---- pictures ------------------------------------------------------------ */
@@ -111,8 +125,20 @@ static int make_picture(PlatedPublisher *publisher, const LprPassage *passage,
     return r;
 }
 
+/* A clock that nobody has set says nothing about ages. */
+static void trim_pictures(const PlatedPublisher *publisher, PlatedMoment now)
+{
+    const PlatedSnapshotLimits limits = {
+        .keep = (size_t)publisher->keep,
+        .quota_bytes = publisher->quota_bytes,
+        .oldest_us = now.synchronised ? now.realtime_us - publisher->max_age_us : 0,
+    };
+
+    plated_snapshot_trim(publisher->directory, &limits);
+}
+
 /* Returns the path of the kept frame, or NULL. */
-static char *make_pictures(PlatedPublisher *publisher, const LprPassage *passage)
+static char *make_pictures(PlatedPublisher *publisher, const LprPassage *passage, PlatedMoment now)
 {
     bool keep = *publisher->directory;
     const Picture frame = {publisher->publish ? "snapshot" : NULL, keep ? ".jpg" : NULL, NULL};
@@ -133,7 +159,7 @@ static char *make_pictures(PlatedPublisher *publisher, const LprPassage *passage
         plated_log(publisher->log, PLATED_LOG_WARNING, "no pictures: %s", error.message);
     publisher->picture_failed = r < 0;
     if (keep && passage->final)
-        plated_snapshot_trim(publisher->directory, (size_t)publisher->keep);
+        trim_pictures(publisher, now);
     return path;
 }
 
@@ -145,10 +171,9 @@ void plated_publisher_passage(PlatedPublisher *publisher, const LprPassage *pass
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&publisher->lock);
     /* The gate does not wait for pictures. */
     PlatedVerdict verdict;
-    bool decided =
-        publisher->access && plated_access_decide(publisher->access, passage, &verdict);
-    g_autofree char *snapshot = make_pictures(publisher, passage);
+    bool decided = publisher->access && plated_access_decide(publisher->access, passage, &verdict);
     PlatedMoment now = {plated_system_realtime_us(), plated_system_clock_synchronised("")};
+    g_autofree char *snapshot = make_pictures(publisher, passage, now);
     PlatedPassageContext context = {
         .camera = publisher->camera,
         .frame_width_px = passage->frame ? lpr_frame_width(passage->frame) : 0,
@@ -156,6 +181,7 @@ void plated_publisher_passage(PlatedPublisher *publisher, const LprPassage *pass
         .snapshot = snapshot,
         .clock_synchronised = now.synchronised,
         .access = decided ? &verdict : NULL,
+        .privacy = publisher->privacy,
         .detector = lpr_recognizer_version(recognizer, "detect"),
         .reader = lpr_recognizer_version(recognizer, "read"),
         .region = lpr_recognizer_version(recognizer, "region"),
@@ -169,5 +195,7 @@ void plated_publisher_passage(PlatedPublisher *publisher, const LprPassage *pass
     };
 
     plated_outbox_push(publisher->outbox, &message, now);
+    if (passage->final)
+        plated_store_add(publisher->store, payload);
     plated_log(publisher->log, PLATED_LOG_DEBUG, "passage %s", payload);
 }

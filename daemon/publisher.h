@@ -7,6 +7,8 @@
 #include "config.h"
 #include "lpr.h"
 #include "outbox.h"
+#include "privacy.h"
+#include "store.h"
 
 typedef struct PlatedPublisher PlatedPublisher;
 
@@ -15,9 +17,10 @@ typedef struct PlatedPublisher PlatedPublisher;
 typedef void (*PlatedPictureFunc)(void *userdata, const char *topic, const uint8_t *bytes,
                                   size_t n);
 
-/* The outbox and the log must outlive the publisher. */
+/* The outbox, the store and the log must outlive the publisher; `store` may be NULL. */
 PlatedPublisher *plated_publisher_new(const PlatedConfig *config, PlatedOutbox *outbox,
-                                      PlatedPictureFunc picture, void *userdata, PlatedLog *log);
+                                      PlatedStore *store, PlatedPictureFunc picture, void *userdata,
+                                      PlatedLog *log);
 /* NULL is fine. Returns NULL. */
 PlatedPublisher *plated_publisher_free(PlatedPublisher *publisher);
 
@@ -26,6 +29,9 @@ void plated_publisher_configure(PlatedPublisher *publisher, const PlatedConfig *
 
 /* Any thread. Who decides from now on; the one before is no longer used on return. */
 void plated_publisher_set_access(PlatedPublisher *publisher, PlatedAccess *access);
+
+/* Any thread. How plates are told from now on; NULL: as they are. */
+void plated_publisher_set_privacy(PlatedPublisher *publisher, const PlatedPrivacy *privacy);
 
 /* Any thread. On disk when it returns. */
 void plated_publisher_passage(PlatedPublisher *publisher, const LprPassage *passage,

@@ -18,6 +18,7 @@ struct PlatedReload {
     char *password;
     PlatedCamera *camera;
     PlatedAccess *access;
+    PlatedPrivacy *privacy;
     PlatedRecognition *recognition;
     int r; /* of the recognition */
     NnError error;
@@ -28,6 +29,7 @@ static PlatedReload *reload_free(PlatedReload *reload)
     plated_mqtt_free(reload->mqtt);
     plated_camera_free(reload->camera);
     plated_access_free(reload->access);
+    plated_privacy_free(reload->privacy);
     plated_recognition_free(reload->recognition);
     plated_config_free(reload->config);
     free(reload->password);
@@ -79,6 +81,28 @@ static void replace_camera(PlatedService *service, PlatedCamera *camera)
     plated_service_start_camera(service);
 }
 
+static void configure_databases(PlatedService *service, const PlatedConfig *old)
+{
+    PlatedOutboxLimits outbox;
+    PlatedStoreLimits store;
+
+    plated_service_outbox_limits(service->config, &outbox);
+    plated_outbox_set_limits(service->outbox, &outbox);
+    plated_service_store_limits(service->config, &store);
+    plated_store_set_limits(service->store, &store);
+    if (strcmp(old->outbox.file, service->config->outbox.file) != 0)
+        plated_log(service->log, PLATED_LOG_WARNING, "[outbox] file applies after a restart");
+    if (strcmp(old->store.file, service->config->store.file) != 0)
+        plated_log(service->log, PLATED_LOG_WARNING, "[store] file applies after a restart");
+}
+
+static void replace_privacy(PlatedService *service, PlatedPrivacy *privacy)
+{
+    plated_publisher_set_privacy(service->publisher, privacy);
+    plated_privacy_free(service->privacy);
+    service->privacy = privacy;
+}
+
 static void configure_tracker(PlatedReload *reload)
 {
     LprTrackerOptions options;
@@ -99,22 +123,19 @@ static bool entities_move(const PlatedConfig *a, const PlatedConfig *b)
 static void commit(PlatedReload *reload)
 {
     PlatedService *service = reload->service;
-    PlatedOutboxLimits limits;
     PlatedConfig *old = service->config;
 
     if (entities_move(old, reload->config))
         plated_service_publish_discovery(service, true);
     if (reload->mqtt)
         plated_service_leave_broker(service);
-    if (strcmp(old->outbox.file, reload->config->outbox.file) != 0)
-        plated_log(service->log, PLATED_LOG_WARNING, "[outbox] file applies after a restart");
     if (!plated_config_equal(old, reload->config, "passage", NULL))
         configure_tracker(reload);
     service->config = NN_TAKE(reload->config);
     atomic_store(&service->log->level, plated_config_log_level(service->config));
-    plated_service_outbox_limits(service->config, &limits);
-    plated_outbox_set_limits(service->outbox, &limits);
+    configure_databases(service, old);
     plated_publisher_configure(service->publisher, service->config);
+    replace_privacy(service, NN_TAKE(reload->privacy));
     if (reload->access)
         plated_service_take_access(service, NN_TAKE(reload->access));
     if (reload->recognition) {
@@ -181,6 +202,8 @@ static int make_new(PlatedReload *reload)
     if (renamed || !plated_config_equal(old, new, "mqtt", NULL) ||
         g_strcmp0(service->password, reload->password) != 0)
         r = plated_service_new_mqtt(service, new, &reload->mqtt, &reload->error);
+    if (r == 0)
+        r = plated_privacy_new(new, &reload->privacy, &reload->error);
     if (r == 0 && !plated_config_equal(old, new, "camera", "name"))
         r = plated_service_new_camera(service, new, &reload->camera, &reload->error);
     /* Always: the lists are read again, whatever happened to their files. */

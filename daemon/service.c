@@ -43,6 +43,12 @@ void plated_service_outbox_limits(const PlatedConfig *config, PlatedOutboxLimits
     *ret_limits = (PlatedOutboxLimits){config->outbox.max_rows, config->outbox.max_age_us};
 }
 
+void plated_service_store_limits(const PlatedConfig *config, PlatedStoreLimits *ret_limits)
+{
+    *ret_limits =
+        (PlatedStoreLimits){config->store.max_age_us, (int64_t)config->store.quota_mib << 20};
+}
+
 PlatedMoment plated_service_now(void)
 {
     return (PlatedMoment){plated_system_realtime_us(), plated_system_clock_synchronised("")};
@@ -143,6 +149,44 @@ static int open_outbox(PlatedService *service, NnError *error)
     return plated_outbox_open("", &limits, service->log, &service->outbox, error);
 }
 
+static void open_store(PlatedService *service)
+{
+    PlatedStoreLimits limits;
+    NnError error = {0};
+
+    plated_service_store_limits(service->config, &limits);
+    if (*service->config->store.file &&
+        plated_store_open(service->config->store.file, &limits, service->log, &service->store,
+                          &error) < 0)
+        plated_log(service->log, PLATED_LOG_WARNING, "%s; passages are not kept for later",
+                   error.message);
+}
+
+/* What a passage ends with that the service could not end itself. */
+static char *finish(void *userdata, const char *provisional)
+{
+    PlatedService *service = userdata;
+    char *payload = plated_payload_finish(provisional);
+
+    if (payload)
+        plated_store_add(service->store, payload);
+    return payload;
+}
+
+static int open_databases(PlatedService *service, NnError *error)
+{
+    int r;
+
+    r = open_outbox(service, error);
+    if (r < 0)
+        return r;
+    open_store(service);
+    plated_outbox_finish(service->outbox, finish, service, plated_service_now());
+    plated_outbox_trim(service->outbox, plated_service_now());
+    plated_store_trim(service->store, plated_service_now());
+    return 0;
+}
+
 static int start(PlatedService *service, NnError *error)
 {
     int r;
@@ -153,13 +197,15 @@ static int start(PlatedService *service, NnError *error)
     r = plated_config_password(service->config, &service->password, error);
     if (r < 0)
         return r;
-    r = open_outbox(service, error);
+    r = plated_privacy_new(service->config, &service->privacy, error);
     if (r < 0)
         return r;
-    plated_outbox_finish(service->outbox, plated_payload_finish, plated_service_now());
-    plated_outbox_trim(service->outbox, plated_service_now());
-    service->publisher = plated_publisher_new(service->config, service->outbox,
+    r = open_databases(service, error);
+    if (r < 0)
+        return r;
+    service->publisher = plated_publisher_new(service->config, service->outbox, service->store,
                                               plated_service_on_picture, service, service->log);
+    plated_publisher_set_privacy(service->publisher, service->privacy);
     service->delivery = plated_delivery_new(service->outbox, service->log);
     plated_delivery_set_mqtt(service->delivery, service->mqtt);
     r = plated_service_start_access(service, error);
@@ -224,6 +270,8 @@ static void tear_down(PlatedService *service)
     plated_mqtt_free(service->mqtt);
     plated_publisher_free(service->publisher);
     plated_outbox_free(service->outbox);
+    plated_store_free(service->store);
+    plated_privacy_free(service->privacy);
     plated_config_free(service->config);
     g_free(service->camera_reason);
     g_free(service->detector);

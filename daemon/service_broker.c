@@ -59,6 +59,8 @@ static void on_command(void *userdata, const char *topic, const void *payload, s
         return;
     if (retained)
         plated_log(service->log, PLATED_LOG_WARNING, "a retained command is not obeyed");
+    else if (n == strlen("snapshot") && memcmp(payload, "snapshot", n) == 0 && service->privacy)
+        plated_log(service->log, PLATED_LOG_WARNING, "no snapshot: [privacy] hash is set");
     else if (n == strlen("snapshot") && memcmp(payload, "snapshot", n) == 0)
         command_snapshot(service);
     else if (n == strlen("reload") && memcmp(payload, "reload", n) == 0)

@@ -101,8 +101,10 @@ gboolean plated_service_on_second(gpointer userdata)
                              plated_mqtt_is_connected(service->mqtt) ? "connected" : "away",
                              plated_outbox_count(service->outbox));
     plated_outbox_settle(service->outbox);
-    if (service->seconds % TRIM_EVERY_S == 0)
+    if (service->seconds % TRIM_EVERY_S == 0) {
         plated_outbox_trim(service->outbox, plated_service_now());
+        plated_store_trim(service->store, plated_service_now());
+    }
     return G_SOURCE_CONTINUE;
 }
 

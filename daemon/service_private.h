@@ -16,7 +16,9 @@
 #include "mqtt.h"
 #include "outbox.h"
 #include "payload.h"
+#include "privacy.h"
 #include "publisher.h"
+#include "store.h"
 #include "worker.h"
 
 #define PLATED_FPS_WINDOW_S 10
@@ -32,6 +34,8 @@ typedef struct PlatedService {
     char *password; /* in use; NULL: none */
 
     PlatedOutbox *outbox;
+    PlatedStore *store;     /* NULL: none */
+    PlatedPrivacy *privacy; /* NULL: plates are told as they are */
     PlatedPublisher *publisher;
     PlatedAccess *access;
     PlatedDelivery *delivery;
@@ -68,6 +72,7 @@ typedef struct PlatedService {
 PlatedMoment plated_service_now(void);
 void plated_service_tracker_options(const PlatedConfig *config, LprTrackerOptions *ret_options);
 void plated_service_outbox_limits(const PlatedConfig *config, PlatedOutboxLimits *ret_limits);
+void plated_service_store_limits(const PlatedConfig *config, PlatedStoreLimits *ret_limits);
 NN_MUST_CHECK int plated_service_new_mqtt(PlatedService *service, const PlatedConfig *config,
                                           PlatedMqtt **ret_mqtt, NnError *error);
 NN_MUST_CHECK int plated_service_new_camera(PlatedService *service, const PlatedConfig *config,

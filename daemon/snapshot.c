@@ -55,7 +55,7 @@ int plated_snapshot_write(const char *directory, const char *name, const uint8_t
 
 typedef struct Picture {
     char *path;
-    int64_t time_ns;
+    int64_t time_ns, bytes;
 } Picture;
 
 static void picture_clear(gpointer pointer)
@@ -70,14 +70,12 @@ static gint by_age(gconstpointer a, gconstpointer b)
     return (x > y) - (x < y);
 }
 
-void plated_snapshot_trim(const char *directory, size_t keep)
+/* Each .jpg file, the oldest first. */
+static GArray *list_pictures(const char *directory, GDir *dir)
 {
-    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
-    g_autoptr(GArray) pictures = g_array_new(FALSE, FALSE, sizeof(Picture));
+    GArray *pictures = g_array_new(FALSE, FALSE, sizeof(Picture));
     const char *name;
 
-    if (!dir)
-        return;
     g_array_set_clear_func(pictures, picture_clear);
     while ((name = g_dir_read_name(dir))) {
         Picture picture;
@@ -90,10 +88,29 @@ void plated_snapshot_trim(const char *directory, size_t keep)
             g_free(picture.path);
             continue;
         }
+        picture.bytes = st.st_size;
         picture.time_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
         g_array_append_val(pictures, picture);
     }
     g_array_sort(pictures, by_age);
-    for (size_t i = 0; i + keep < pictures->len; i++)
-        unlink(g_array_index(pictures, Picture, i).path);
+    return pictures;
+}
+
+void plated_snapshot_trim(const char *directory, const PlatedSnapshotLimits *limits)
+{
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    g_autoptr(GArray) pictures = dir ? list_pictures(directory, dir) : NULL;
+    int64_t bytes = 0;
+
+    for (size_t i = 0; pictures && i < pictures->len; i++)
+        bytes += g_array_index(pictures, Picture, i).bytes;
+    for (size_t i = 0; pictures && i < pictures->len; i++) {
+        const Picture *picture = &g_array_index(pictures, Picture, i);
+
+        if (i + limits->keep >= pictures->len && bytes <= limits->quota_bytes &&
+            picture->time_ns / 1000 >= limits->oldest_us)
+            break;
+        unlink(picture->path);
+        bytes -= picture->bytes;
+    }
 }

@@ -13,5 +13,11 @@
 NN_MUST_CHECK int plated_snapshot_write(const char *directory, const char *name,
                                         const uint8_t *bytes, size_t n, NnError *error);
 
-/* Deletes the oldest .jpg files beyond `keep`. */
-void plated_snapshot_trim(const char *directory, size_t keep);
+typedef struct PlatedSnapshotLimits {
+    size_t keep; /* files */
+    int64_t quota_bytes;
+    int64_t oldest_us; /* wall clock; 0: any age */
+} PlatedSnapshotLimits;
+
+/* Deletes the oldest .jpg files beyond the limits. */
+void plated_snapshot_trim(const char *directory, const PlatedSnapshotLimits *limits);

@@ -73,6 +73,9 @@ region = 0.01
 [outbox]
 file = {self.folder / 'outbox.db'}
 
+[store]
+file = {self.folder / 'events.db'}
+
 [snapshot]
 directory = {self.folder / 'snapshots'}
 ''')

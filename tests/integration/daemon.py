@@ -25,7 +25,7 @@ BUILD = pathlib.Path(os.environ.get('PLATED_BUILD') or ROOT / 'build')
 PLATED = BUILD / 'daemon' / 'plated'
 PLATECTL = BUILD / 'daemon' / 'platectl'
 MODELS = ROOT / 'models'
-PATIENCE_S = 180
+PATIENCE_S = int(os.environ.get('PLATED_PATIENCE_S') or 180)
 # When in the short clip both plates stand in view, each in its half of the picture.
 BOTH_S, HALF_PX = 4.6, 640
 
@@ -168,6 +168,7 @@ class Daemon:
             'mqtt': {'host': '127.0.0.1', 'port': port, 'state_interval': '1s'},
             'outbox': {'file': folder / 'outbox.db'},
             'control': {'socket': folder / f'{name}.sock'},
+            'store': {'file': folder / 'events.db'},
             'log': {'level': 'debug'},
         }
         self.env = {**os.environ, **(env or {})}

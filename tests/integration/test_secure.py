@@ -74,7 +74,7 @@ class Password(Case):
         daemon = self.start('sesame', mode=0o640)
         self.assertEqual(daemon.process.wait(60), 78)
         self.assertIn('[mqtt] password_file: ', daemon.said())
-        self.assertIn('mode 0640 lets others read the password, expected 0600', daemon.said())
+        self.assertIn('mode 0640 lets others read the secret, expected 0600', daemon.said())
 
     def test_credential(self):
         """systemd's credential goes before the file."""

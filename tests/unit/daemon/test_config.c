@@ -282,7 +282,7 @@ static void test_password(const char *folder)
     CHECK(g_file_set_contents(path, "sesame\nrest\n", -1, NULL));
     CHECK_EQUAL(chmod(path, 0644), 0);
     CHECK_EQUAL(plated_config_password(config, &password, &error), -EPERM);
-    CHECK_CONTAINS(error.message, "mode 0644 lets others read the password, expected 0600");
+    CHECK_CONTAINS(error.message, "mode 0644 lets others read the secret, expected 0600");
     CHECK_EQUAL(chmod(path, 0600), 0);
     CHECK_EQUAL(plated_config_password(config, &password, &error), 0);
     CHECK_TEXT(password, "sesame");

@@ -156,7 +156,7 @@ static void test_kill(void)
     tear_down(&f);
 }
 
-static char *finish(const char *provisional)
+static char *finish(void *userdata, const char *provisional)
 {
     return strcmp(provisional, "bad") == 0 ? NULL : g_strconcat(provisional, "-final", NULL);
 }
@@ -175,9 +175,9 @@ static void test_owed_finals(void)
     plated_outbox_free(outbox);
 
     outbox = open_outbox(&f, &roomy);
-    plated_outbox_finish(outbox, finish, noon);
+    plated_outbox_finish(outbox, finish, NULL, noon);
     check_contents(outbox, "one two bad one-done two-final");
-    plated_outbox_finish(outbox, finish, noon);
+    plated_outbox_finish(outbox, finish, NULL, noon);
     check_contents(outbox, "one two bad one-done two-final");
     plated_outbox_free(outbox);
     tear_down(&f);
@@ -342,7 +342,7 @@ static void test_full_disk(void)
     plated_outbox_free(outbox);
 
     outbox = open_outbox(&f, &roomy);
-    plated_outbox_finish(outbox, finish, noon);
+    plated_outbox_finish(outbox, finish, NULL, noon);
     /* Nothing could say on the full disk that "a" was acknowledged. */
     check_contents(outbox, "a d e c-final");
     fflush(f.log.stream);

@@ -52,7 +52,7 @@ static void test_snapshots(const char *root)
         CHECK_EQUAL(plated_snapshot_write(folder, names[i], (const uint8_t *)"new!", 4, &error), 0);
         CHECK_EQUAL(utimes(path, times), 0);
     }
-    plated_snapshot_trim(folder, 2);
+    plated_snapshot_trim(folder, &(PlatedSnapshotLimits){.keep = 2, .quota_bytes = 1 << 20});
     for (int i = 0; i < 4; i++) {
         g_autofree char *path = g_build_filename(folder, names[i], NULL);
         g_autofree char *text = NULL;
