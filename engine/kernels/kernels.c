@@ -29,6 +29,16 @@ static const NnF32Fma f32_fmas[] = {
 };
 #undef NN_F32_FMA
 
+#define NN_F32_WINOGRAD(isa_, suffix, rows_, columns_, lanes_)                             \
+    { .isa = isa_, .name = "nn_f32_winograd__" #suffix, .rows = rows_, .columns = columns_, \
+      .lanes = lanes_, .input = nn_f32_winograd_input__##suffix,                            \
+      .multiply = nn_f32_winograd_multiply__##suffix,                                       \
+      .output = nn_f32_winograd_output__##suffix },
+static const NnF32Winograd f32_winograds[] = {
+#include "kernels/winograd/winograd.inc"
+};
+#undef NN_F32_WINOGRAD
+
 void nn_kernels_select(NnIsa isa, NnKernels *ret_kernels)
 {
     NnKernels kernels = { .blas = isa > NN_ISA_C };
@@ -45,5 +55,8 @@ void nn_kernels_select(NnIsa isa, NnKernels *ret_kernels)
     for (size_t i = 0; i < NN_ARRAY_SIZE(f32_fmas); i++)
         if (f32_fmas[i].isa <= isa)
             kernels.f32_fma = f32_fmas[i];
+    for (size_t i = 0; i < NN_ARRAY_SIZE(f32_winograds); i++)
+        if (f32_winograds[i].isa <= isa)
+            kernels.f32_winograd = f32_winograds[i];
     *ret_kernels = kernels;
 }

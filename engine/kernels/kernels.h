@@ -71,6 +71,54 @@ typedef struct NnF32Fma {
     NnF32FmaFunc func;
 } NnF32Fma;
 
+/* Winograd's convolution of winograd.h, in three steps over tiles of m×m outputs, each
+ * with its patch of alpha×alpha inputs, alpha = m + 2, and so many products, one for each
+ * position of the transformed patch. */
+
+/* Transformed patches stand in lines of this many channels, line by line for all tiles
+ * of a panel: what one patch writes then fills cache lines. */
+#define NN_WINOGRAD_LINE 16
+
+/* The patch of one tile to its place in a panel: channel c of position p goes to
+ * v[p·position_stride + c/LINE·LINE·rows + c%LINE]. */
+typedef struct NnWinogradPatch {
+    int m;
+    int rows;                   /* tiles of the panel */
+    const float *x;             /* all of the patch lies within the picture */
+    int64_t row_stride, pitch;  /* floats from row to row, from pixel to pixel */
+    int64_t channels;           /* whole vectors */
+    float *v;
+    int64_t position_stride;
+} NnWinogradPatch;
+
+/* The products of one tile to its outputs: channel c of position p stands at
+ * products[p·position_stride + c]. */
+typedef struct NnWinogradProduct {
+    int m;
+    const float *products;
+    int64_t position_stride;
+    int64_t channels;           /* whole vectors */
+    const float *bias;          /* or NULL */
+    const float *residual;      /* or NULL; added before the activation */
+    int64_t residual_row, residual_pitch;
+    const NnActivation *activation;     /* or NULL */
+    float *y;
+    int64_t y_row, y_pitch;
+} NnWinogradProduct;
+
+typedef struct NnF32Winograd {
+    NnIsa isa;
+    const char *name;
+    int rows, columns;          /* tiles and output channels of a panel at most */
+    int lanes;                  /* floats of a vector */
+    void (*input)(const NnWinogradPatch *patch);
+    /* products[i·stride + j] = sum over k of v[i][k]·u[k·columns + j], v as above, of
+     * `channels` in whole vectors; `columns` is a multiple of the lanes. */
+    void (*multiply)(const float *v, const float *u, int64_t channels, int rows, int columns,
+                     float *products, int64_t stride);
+    void (*output)(const NnWinogradProduct *product);
+} NnF32Winograd;
+
 #define NN_F32_GEMM(isa, mr, nr, symbol) void symbol(const NnGemmTile *tile);
 #include "kernels/gemm/gemm.inc"
 #undef NN_F32_GEMM
@@ -89,11 +137,21 @@ typedef struct NnF32Fma {
 #include "kernels/fma/fma.inc"
 #undef NN_F32_FMA
 
+#define NN_F32_WINOGRAD(isa, suffix, tiles, width, vector)                                    \
+    void nn_f32_winograd_input__##suffix(const NnWinogradPatch *patch);                       \
+    void nn_f32_winograd_multiply__##suffix(const float *v, const float *u, int64_t channels, \
+                                            int rows, int columns, float *products,           \
+                                            int64_t stride);                                  \
+    void nn_f32_winograd_output__##suffix(const NnWinogradProduct *product);
+#include "kernels/winograd/winograd.inc"
+#undef NN_F32_WINOGRAD
+
 struct NnKernels {
     NnF32Gemm f32_gemm;
     NnF32ActivationFunc f32_activation;
     NnF32DepthwiseFunc f32_depthwise;
     NnF32Fma f32_fma;
+    NnF32Winograd f32_winograd;
     bool blas;                  /* matrix products by OpenBLAS, where it is built in */
 };
 
