@@ -39,6 +39,13 @@ void lpr_slot_add(LprSlot *slot, char character, float confidence)
     }
 }
 
+bool lpr_text_part(const char *text, const char *of)
+{
+    for (; *of && *text; of++)
+        text += *text == *of;
+    return !*text;
+}
+
 float lpr_plate_confidence(const float *confidences, size_t n)
 {
     float sum = 0;

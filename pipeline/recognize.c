@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "box.h"
+#include "candidates.h"
 #include "engine/base/util.h"
 #include "read.h"
 #include "region.h"
@@ -19,6 +20,18 @@
 #define WHOLE_HEIGHT     0.2f
 /* A plate over this share of the width: the picture may be of nothing else. */
 #define CLOSE_UP 0.4f
+/* Characters take up to these shares of a plate's width and height (US: 3 of 6
+ * inches). A plate drawn by them that is so much smaller than the box found says
+ * that the box is too large. */
+#define TIGHT_SPAN       0.86f
+#define TIGHT_RISE       0.50f
+#define LOOSE_SPAN       0.55f
+#define LOOSE_RISE       0.85f
+#define LOOSE_CHARACTERS 3
+/* What has fewer characters in it must look the more like a plate: most of what is
+ * none goes by this, and of plates a few that nobody could read. */
+#define READ_CHARACTERS 2
+#define UNREAD_SURER    0.3f
 /* Fewer characters are a sticker on a plate sooner than a plate. */
 #define STICKER_CHARACTERS 3
 
@@ -153,6 +166,61 @@ static int read_plate(LprRecognizer *recognizer, const LprFrame *frame, LprPlate
     return r;
 }
 
+/* More characters, and surer ones. */
+static float legibility(const LprPlate *plate)
+{
+    return plate->confidence * sqrtf((float)plate->n_characters);
+}
+
+/* The box around all characters, and the mean of their heights. */
+static LprBox serial_box(const LprPlate *plate, float *ret_height)
+{
+    float left = INFINITY, top = INFINITY, right = -INFINITY, bottom = -INFINITY, heights = 0;
+    for (size_t i = 0; i < plate->n_characters; i++) {
+        const LprBox *box = &plate->characters[i].box;
+        left = fminf(left, box->x);
+        top = fminf(top, box->y);
+        right = fmaxf(right, box->x + box->w);
+        bottom = fmaxf(bottom, box->y + box->h);
+        heights += box->h;
+    }
+    *ret_height = heights / (float)plate->n_characters;
+    return (LprBox){left, top, right - left, bottom - top};
+}
+
+/* On a vehicle of the plate's own brightness the detector takes the recess for the
+ * plate. The characters tell where it is; a closer look has to confirm all of them. */
+static int read_closer(LprRecognizer *recognizer, const LprFrame *frame, LprPlate *plate,
+                       LprTimes *times, NnError *error)
+{
+    float height;
+    if (plate->n_characters < LOOSE_CHARACTERS)
+        return 0;
+    LprBox serial = serial_box(plate, &height);
+    float w = serial.w / TIGHT_SPAN, h = fmaxf(serial.h, height / TIGHT_RISE);
+    if (serial.w >= LOOSE_SPAN * plate->box.w || h >= LOOSE_RISE * plate->box.h)
+        return 0;
+    LprBox box = {serial.x + (serial.w - w) / 2, serial.y + (serial.h - h) / 2, w, h};
+    LprPlate closer = {.box = lpr_box_cut(&box, 0, lpr_frame_width(frame), lpr_frame_height(frame)),
+                       .detection = plate->detection};
+    int r = read_plate(recognizer, frame, &closer, times, error);
+    if (r >= 0 && legibility(&closer) >= legibility(plate) &&
+        lpr_text_part(plate->plate, closer.plate))
+        *plate = closer;
+    return r;
+}
+
+/* Drops what the reader does not believe to be a plate. */
+static size_t keep_plates(const LprRecognizer *recognizer, LprPlate *plates, size_t n)
+{
+    float unread = fminf(recognizer->options.detect_threshold + UNREAD_SURER, 1);
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (plates[i].n_characters >= READ_CHARACTERS || plates[i].detection >= unread)
+            plates[kept++] = plates[i];
+    return kept;
+}
+
 static bool is_close_up(const LprFrame *frame, const LprPlate *plates, size_t n)
 {
     size_t longest = 0;
@@ -164,26 +232,16 @@ static bool is_close_up(const LprFrame *frame, const LprPlate *plates, size_t n)
     return longest <= STICKER_CHARACTERS;
 }
 
-/* More characters, and surer ones. */
-static float legibility(const LprPlate *plate)
-{
-    return plate->confidence * sqrtf((float)plate->n_characters);
-}
-
 /* Whether the characters fill the picture as those of a plate fill the plate: on
  * US plates they are about 0.4 of its height and over half of its width. */
 static bool fills_picture(const LprFrame *frame, const LprPlate *plate)
 {
-    float width = (float)lpr_frame_width(frame), height = (float)lpr_frame_height(frame);
-    float left = width, right = 0, heights = 0;
-    for (size_t i = 0; i < plate->n_characters; i++) {
-        const LprBox *box = &plate->characters[i].box;
-        left = fminf(left, box->x);
-        right = fmaxf(right, box->x + box->w);
-        heights += box->h;
-    }
-    return plate->n_characters >= WHOLE_CHARACTERS && right - left >= WHOLE_SPAN * width &&
-           heights >= WHOLE_HEIGHT * height * (float)plate->n_characters;
+    float height;
+    if (plate->n_characters < WHOLE_CHARACTERS)
+        return false;
+    LprBox serial = serial_box(plate, &height);
+    return serial.w >= WHOLE_SPAN * (float)lpr_frame_width(frame) &&
+           height >= WHOLE_HEIGHT * (float)lpr_frame_height(frame);
 }
 
 /* A picture of nothing but a plate shows the detector no edges around it: what
@@ -216,8 +274,12 @@ int lpr_recognizer_run(LprRecognizer *recognizer, const LprFrame *frame,
     double start_ms = now_ms();
     int r = find_plates(recognizer, frame, ret_plates, &n, error);
     times.detect_ms = now_ms() - start_ms;
-    for (size_t i = 0; i < n && r >= 0; i++)
+    for (size_t i = 0; i < n && r >= 0; i++) {
         r = read_plate(recognizer, frame, &ret_plates[i], &times, error);
+        if (r >= 0)
+            r = read_closer(recognizer, frame, &ret_plates[i], &times, error);
+    }
+    n = keep_plates(recognizer, ret_plates, n);
     if (r >= 0 && recognizer->options.whole_picture)
         r = read_whole(recognizer, frame, ret_plates, &n, &times, error);
     if (r < 0)

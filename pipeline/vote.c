@@ -140,14 +140,6 @@ static void read_length(const LprVote *vote, size_t n, char *ret_text)
     ret_text[n] = '\0';
 }
 
-/* Whether the characters of one text stand in the other in the same order. */
-static bool is_part(const char *text, const char *of)
-{
-    for (; *of && *text; of++)
-        text += *text == *of;
-    return !*text;
-}
-
 /* The length with the most confidence behind it; or a longer one that says the same
  * and more, because characters are lost more easily than invented. */
 static size_t vote_length(const LprVote *vote)
@@ -169,7 +161,7 @@ static size_t vote_length(const LprVote *vote)
             continue;
         read_length(vote, best, text);
         read_length(vote, n, longer);
-        if (is_part(text, longer))
+        if (lpr_text_part(text, longer))
             best = n;
     }
     return best;

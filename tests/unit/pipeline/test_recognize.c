@@ -65,13 +65,14 @@ static void make_detector(const char *task)
         8,  8,  8, 4, 0.9f, 1, /* plate at 16…48, 24…40 of a 128×128 frame */
         8,  8,  7, 4, 0.6f, 1, /* the same once more */
         24, 24, 8, 4, 0.7f, 1, /* another */
-        24, 8,  2, 1, 0.5f, 1, /* too small to be read */
+        24, 8,  2, 1, 0.66f, 1, /* too small to be read */
+        24, 16, 8, 4, 0.6f, 1, /* a plate only if there is something to read */
         8,  24, 8, 4, 0.2f, 1, /* too weak */
     };
     const Key keys[] = {{"plated.task", task},         {"plated.classes", "plate"},
                         {"plated.mean", "0"},          {"plated.std", "1"},
                         {"plated.letterbox", "zeros"}, {"plated.version", "7"}};
-    make_model(path_detector, false, 3, (const int64_t[]){1, 5, 6}, boxes, keys, 6);
+    make_model(path_detector, false, 3, (const int64_t[]){1, 6, 6}, boxes, keys, 6);
 }
 
 static void make_reader(void)
@@ -81,6 +82,22 @@ static void make_reader(void)
         20, 8,  8, 10, 0.9f, 1, 0, 0, /**/
         8,  8,  8, 10, 0.9f, 0, 0, 1, /**/
         14, 24, 8, 10, 0.8f, 0, 1, 0,
+    };
+    const Key keys[] = {{"plated.task", "read"},
+                        {"plated.classes", "1,2,A"},
+                        {"plated.mean", "0"},
+                        {"plated.std", "1"},
+                        {"plated.letterbox", "stretch"}};
+    make_model(path_reader, true, 3, (const int64_t[]){1, 3, 8}, boxes, keys, 5);
+}
+
+/* A1 and 2 in the middle of what it sees, small. */
+static void make_far_reader(void)
+{
+    static const float boxes[] = {
+        11, 16, 3, 8, 0.9f, 0, 0, 1, /**/
+        16, 16, 3, 8, 0.9f, 1, 0, 0, /**/
+        21, 16, 3, 8, 0.9f, 0, 1, 0,
     };
     const Key keys[] = {{"plated.task", "read"},
                         {"plated.classes", "1,2,A"},
@@ -163,7 +180,7 @@ static void test_reading(NnContext *context)
 {
     LprPlate plates[LPR_PLATES_MAX];
     LprRecognizer *recognizer = load(context, (LprRecognizerOptions){0});
-    TEST_INT(run(recognizer, white, plates), 3);
+    TEST_INT(run(recognizer, white, plates), 4);
     TEST_TEXT(plates[0].plate, "A12");
     TEST_NEAR(plates[0].characters[0].confidence, 0.9, 1e-4);
     TEST_NEAR(plates[0].characters[2].confidence, 0.8, 1e-4);
@@ -173,6 +190,7 @@ static void test_reading(NnContext *context)
     TEST_TRUE(plates[0].region.confidence > 0.99);
     TEST_TEXT(plates[1].plate, "A12");
     TEST_TEXT(plates[2].plate, "");
+    TEST_TEXT(plates[3].plate, "A12");
     lpr_recognizer_free(recognizer);
 
     recognizer = load(context, (LprRecognizerOptions){.max_plates = 1, .detect_threshold = 0.1f});
@@ -183,9 +201,32 @@ static void test_reading(NnContext *context)
     TEST_TEXT(plates[0].plate, "");
     lpr_recognizer_free(recognizer);
     recognizer = load(context, (LprRecognizerOptions){.read_threshold = 0.85f});
-    TEST_INT(run(recognizer, white, plates), 3);
+    TEST_INT(run(recognizer, white, plates), 4);
     TEST_TEXT(plates[0].plate, "A1");
     lpr_recognizer_free(recognizer);
+}
+
+/* Brighter, and so surer to be read, in the middle of the first plate. */
+static uint8_t recess(int x, int y)
+{
+    return x >= 18 && x < 46 && y >= 22 && y < 42 ? 255 : 200;
+}
+
+static void test_closer(NnContext *context)
+{
+    LprPlate plates[LPR_PLATES_MAX];
+    make_far_reader();
+    LprRecognizer *recognizer = load(context, (LprRecognizerOptions){0});
+    run(recognizer, recess, plates);
+    TEST_TEXT(plates[0].plate, "A12");
+    /* 13 of 32 columns of a cut 38 wide, over 0.86; 8 of 32 rows of 20,
+     * over 0.5; whole pixels. */
+    TEST_NEAR(plates[0].box.w, 13 * 38 / 32.0 / 0.86, 1);
+    TEST_NEAR(plates[0].box.h, 8 * 20 / 32.0 / 0.5, 1);
+    TEST_NEAR(plates[0].characters[0].confidence, 0.9, 1e-3);
+    TEST_NEAR(plates[0].detection, 0.9, 1e-5);
+    lpr_recognizer_free(recognizer);
+    make_reader();
 }
 
 static void test_whole_picture(NnContext *context)
@@ -244,6 +285,7 @@ int main(void)
     TEST_INT(nn_context_new(&(NnContextOptions){.threads = 1}, &context, &error), 0);
     test_plates(context);
     test_reading(context);
+    test_closer(context);
     test_whole_picture(context);
     test_refusals(context);
     nn_context_free(context);
