@@ -19,6 +19,7 @@ struct PlatedDelivery {
     PlatedLog *log;
     GHashTable *in_flight; /* message id -> int64_t sequence */
     int64_t sent;          /* sequence of the last one */
+    unsigned generation;   /* of the outbox */
 };
 
 PlatedDelivery *plated_delivery_new(PlatedOutbox *outbox, PlatedLog *log)
@@ -43,6 +44,7 @@ PlatedDelivery *plated_delivery_free(PlatedDelivery *delivery)
 static void start_over(PlatedDelivery *delivery)
 {
     delivery->sent = 0;
+    delivery->generation = plated_outbox_generation(delivery->outbox);
     g_hash_table_remove_all(delivery->in_flight);
 }
 
@@ -66,6 +68,8 @@ static void put_off(PlatedDelivery *delivery)
 
 void plated_delivery_pump(PlatedDelivery *delivery)
 {
+    if (delivery->generation != plated_outbox_generation(delivery->outbox))
+        start_over(delivery);
     while (delivery->mqtt && plated_mqtt_is_connected(delivery->mqtt) &&
            g_hash_table_size(delivery->in_flight) < WINDOW) {
         _cleanup_free_ char *topic = NULL, *payload = NULL;
@@ -95,7 +99,8 @@ void plated_delivery_published(PlatedDelivery *delivery, int mid, bool accepted)
 {
     const int64_t *sequence = g_hash_table_lookup(delivery->in_flight, GINT_TO_POINTER(mid));
 
-    if (!sequence)
+    /* A sequence number of another generation is that of another message. */
+    if (!sequence || delivery->generation != plated_outbox_generation(delivery->outbox))
         return;
     if (accepted)
         plated_outbox_acknowledge(delivery->outbox, *sequence);

@@ -23,11 +23,14 @@ typedef struct Spare {
 struct PlatedOutbox {
     GMutex lock;
     char *path;  /* "" for memory */
-    sqlite3 *db; /* NULL only after a broken one could not be replaced */
+    sqlite3 *db; /* NULL while it cannot be opened */
     PlatedOutboxLimits limits;
     PlatedLog *log;
     uint64_t dropped;
     int64_t last_sequence; /* readers rely on it to grow */
+    unsigned generation;
+    PlatedOutboxFinishFunc finish;
+    void *finish_userdata;
     GQueue spare;
     bool refused; /* the log knows that the disk refuses */
 };
@@ -77,6 +80,42 @@ static int set_up(sqlite3 *db)
     return r < 0 ? r : make_tables(db);
 }
 
+static int64_t last_on_disk(sqlite3 *db)
+{
+    int64_t sequence;
+    int r = plated_database_query_int(db, "SELECT seq FROM sqlite_sequence WHERE name = 'message'",
+                                      &sequence);
+
+    return r < 0 ? 0 : sequence;
+}
+
+/* What is in memory comes behind what the disk has kept, also when the disk came later:
+ * the numbers are new then. */
+static int open_disk(PlatedOutbox *outbox)
+{
+    int64_t sequence;
+    int r;
+
+    r = plated_database_open(outbox->path, set_up, outbox->log, &outbox->db);
+    if (r < 0)
+        return r;
+    sequence = last_on_disk(outbox->db);
+    for (GList *l = outbox->spare.head; l; l = l->next)
+        ((Spare *)l->data)->sequence = ++sequence;
+    outbox->last_sequence = sequence;
+    outbox->generation++;
+    return 0;
+}
+
+static void complain(PlatedOutbox *outbox, int reason)
+{
+    if (!outbox->refused)
+        plated_log(outbox->log, PLATED_LOG_ERROR,
+                   "%s: %s; passages are kept in memory and a restart would lose them",
+                   outbox->path, strerror(-reason));
+    outbox->refused = true;
+}
+
 int plated_outbox_open(const char *path, const PlatedOutboxLimits *limits, PlatedLog *log,
                        PlatedOutbox **ret_outbox, NnError *error)
 {
@@ -90,15 +129,11 @@ int plated_outbox_open(const char *path, const PlatedOutboxLimits *limits, Plate
     outbox->path = g_strdup(path);
     outbox->limits = *limits;
     outbox->log = log;
-    r = plated_database_open(path, set_up, log, &outbox->db);
+    r = open_disk(outbox);
     if (r == -EBUSY)
         return nn_error_set(error, r, "%s is in use by another process", path);
     if (r < 0)
-        return nn_error_set(error, r, "%s: %s", path, strerror(-r));
-    if (plated_database_query_int(outbox->db,
-                                  "SELECT seq FROM sqlite_sequence WHERE name = 'message'",
-                                  &outbox->last_sequence) < 0)
-        outbox->last_sequence = 0;
+        complain(outbox, r);
     *ret_outbox = NN_TAKE(outbox);
     return 0;
 }
@@ -225,12 +260,90 @@ static int write_spares(PlatedOutbox *outbox)
     return plated_database_conclude(outbox->db, r);
 }
 
-/* The database broke while it was in use. */
-static int replace(PlatedOutbox *outbox)
+/* ---- finals that are owed ------------------------------------------------ */
+
+static int finish_one(PlatedOutbox *outbox, sqlite3_stmt *row, PlatedMoment now)
 {
+    g_autofree char *payload =
+        outbox->finish(outbox->finish_userdata, (const char *)sqlite3_column_text(row, 1));
+
+    if (!payload)
+        return 0;
+    return insert_message(outbox->db, ++outbox->last_sequence,
+                          (const char *)sqlite3_column_text(row, 0), payload, now);
+}
+
+static int finish_all(PlatedOutbox *outbox, PlatedMoment now)
+{
+    _cleanup_(plated_statement_freep) sqlite3_stmt *rows = NULL;
+    int r, code;
+
+    r = plated_database_prepare(outbox->db, "SELECT topic, payload FROM owed ORDER BY rowid",
+                                &rows);
+    if (r < 0)
+        return r;
+    while ((code = sqlite3_step(rows)) == SQLITE_ROW) {
+        r = finish_one(outbox, rows, now);
+        if (r < 0)
+            return r;
+    }
+    return code == SQLITE_DONE ? 0 : plated_database_result(code);
+}
+
+static void finish_locked(PlatedOutbox *outbox, PlatedMoment now)
+{
+    int r;
+
+    if (!outbox->db || !outbox->finish)
+        return;
+    r = plated_database_execute(outbox->db, "BEGIN");
+    if (r < 0)
+        return;
+    r = finish_all(outbox, now);
+    if (r == 0)
+        r = plated_database_execute(outbox->db, "DELETE FROM owed");
+    r = plated_database_conclude(outbox->db, r);
+    if (r < 0)
+        plated_log(outbox->log, PLATED_LOG_WARNING,
+                   "%s: unfinished passages could not be ended: %s", outbox->path, strerror(-r));
+}
+
+void plated_outbox_finish(PlatedOutbox *outbox, PlatedOutboxFinishFunc finish, void *userdata,
+                          PlatedMoment now)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
+
+    outbox->finish = finish;
+    outbox->finish_userdata = userdata;
+    finish_locked(outbox, now);
+}
+
+/* ---- to disk ------------------------------------------------------------- */
+
+/* The database broke while it was in use, or could not be opened before. */
+static int open_again(PlatedOutbox *outbox)
+{
+    int r;
+
     sqlite3_close(outbox->db);
     outbox->db = NULL;
-    return plated_database_open(outbox->path, set_up, outbox->log, &outbox->db);
+    r = open_disk(outbox);
+    if (r == 0)
+        finish_locked(outbox, (PlatedMoment){0});
+    return r;
+}
+
+static int settle_disk(PlatedOutbox *outbox)
+{
+    int r = outbox->db ? 0 : open_again(outbox);
+
+    if (r < 0 || g_queue_is_empty(&outbox->spare))
+        return r;
+    r = write_spares(outbox);
+    if (r != -EBADMSG)
+        return r;
+    r = open_again(outbox);
+    return r < 0 ? r : write_spares(outbox);
 }
 
 /* All that is not on disk goes there in one transaction, or stays where it is. */
@@ -238,24 +351,24 @@ static void settle_locked(PlatedOutbox *outbox)
 {
     int r;
 
-    if (g_queue_is_empty(&outbox->spare))
+    if (outbox->db && g_queue_is_empty(&outbox->spare))
         return;
-    r = write_spares(outbox);
-    if (r == -EBADMSG) {
-        r = replace(outbox);
-        if (r == 0)
-            r = write_spares(outbox);
+    r = settle_disk(outbox);
+    if (r < 0) {
+        complain(outbox, r);
+        return;
     }
-    if (r == 0) {
-        g_queue_clear_full(&outbox->spare, spare_free);
-        if (outbox->refused)
-            plated_log(outbox->log, PLATED_LOG_INFO, "%s takes passages again", outbox->path);
-    } else if (!outbox->refused) {
-        plated_log(outbox->log, PLATED_LOG_ERROR,
-                   "%s: %s; passages are kept in memory and a restart would lose them",
-                   outbox->path, strerror(-r));
-    }
-    outbox->refused = r < 0;
+    g_queue_clear_full(&outbox->spare, spare_free);
+    if (outbox->refused)
+        plated_log(outbox->log, PLATED_LOG_INFO, "%s takes passages again", outbox->path);
+    outbox->refused = false;
+}
+
+unsigned plated_outbox_generation(PlatedOutbox *outbox)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
+
+    return outbox->generation;
 }
 
 void plated_outbox_settle(PlatedOutbox *outbox)
@@ -342,55 +455,6 @@ void plated_outbox_acknowledge(PlatedOutbox *outbox, int64_t sequence)
     (void)plated_database_execute_int(outbox->db, "DELETE FROM message WHERE sequence = ?",
                                       sequence);
     (void)plated_database_execute(outbox->db, "PRAGMA synchronous = FULL");
-}
-
-/* ---- finals that are owed ------------------------------------------------ */
-
-static int finish_one(PlatedOutbox *outbox, sqlite3_stmt *row, PlatedOutboxFinishFunc finish,
-                      void *userdata, PlatedMoment now)
-{
-    g_autofree char *payload = finish(userdata, (const char *)sqlite3_column_text(row, 1));
-
-    if (!payload)
-        return 0;
-    return insert_message(outbox->db, ++outbox->last_sequence,
-                          (const char *)sqlite3_column_text(row, 0), payload, now);
-}
-
-static int finish_all(PlatedOutbox *outbox, PlatedOutboxFinishFunc finish, void *userdata,
-                      PlatedMoment now)
-{
-    _cleanup_(plated_statement_freep) sqlite3_stmt *rows = NULL;
-    int r, code;
-
-    r = plated_database_prepare(outbox->db, "SELECT topic, payload FROM owed ORDER BY rowid",
-                                &rows);
-    if (r < 0)
-        return r;
-    while ((code = sqlite3_step(rows)) == SQLITE_ROW) {
-        r = finish_one(outbox, rows, finish, userdata, now);
-        if (r < 0)
-            return r;
-    }
-    return code == SQLITE_DONE ? 0 : plated_database_result(code);
-}
-
-void plated_outbox_finish(PlatedOutbox *outbox, PlatedOutboxFinishFunc finish, void *userdata,
-                          PlatedMoment now)
-{
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&outbox->lock);
-    int r;
-
-    r = plated_database_execute(outbox->db, "BEGIN");
-    if (r < 0)
-        return;
-    r = finish_all(outbox, finish, userdata, now);
-    if (r == 0)
-        r = plated_database_execute(outbox->db, "DELETE FROM owed");
-    r = plated_database_conclude(outbox->db, r);
-    if (r < 0)
-        plated_log(outbox->log, PLATED_LOG_WARNING,
-                   "%s: unfinished passages could not be ended: %s", outbox->path, strerror(-r));
 }
 
 uint64_t plated_outbox_count(PlatedOutbox *outbox)

@@ -34,8 +34,9 @@ typedef struct PlatedOutboxMessage {
 } PlatedOutboxMessage;
 
 /* Opens or makes the database; "" keeps the messages in memory. One that is
- * broken is set aside as PATH.broken with a line in the log, and a new one made.
- * -EBUSY when another process has it, -EIO and errno values otherwise. */
+ * broken is set aside as PATH.broken with a line in the log, and a new one made. One that
+ * cannot be opened is tried again for ever, with a line in the log: the gate matters more
+ * than the disk. -EBUSY when another process has it; -ENOMEM. */
 NN_MUST_CHECK int plated_outbox_open(const char *path, const PlatedOutboxLimits *limits,
                                      PlatedLog *log, PlatedOutbox **ret_outbox, NnError *error);
 /* NULL is fine. Returns NULL. */
@@ -44,13 +45,16 @@ PlatedOutbox *plated_outbox_free(PlatedOutbox *outbox);
 /* On disk when it returns. Where the disk refuses, the message is kept in memory
  * and the log told once. Drops the oldest beyond the limits. */
 void plated_outbox_push(PlatedOutbox *outbox, const PlatedOutboxMessage *message, PlatedMoment now);
-/* Tries to bring to disk what is in memory. */
+/* Tries to bring to disk what is in memory; every second. */
 void plated_outbox_settle(PlatedOutbox *outbox);
 
 /* The first message after `after`, which is 0 or an earlier sequence number, in the order
  * of pushing. free() topic and payload. -ENOENT when there is none. */
 NN_MUST_CHECK int plated_outbox_next(PlatedOutbox *outbox, int64_t after, int64_t *ret_sequence,
                                      char **ret_topic, char **ret_payload);
+/* Another number when the sequence numbers are new, because a disk came or was replaced:
+ * readers start over. */
+unsigned plated_outbox_generation(PlatedOutbox *outbox);
 /* The broker has it: forgets it. */
 void plated_outbox_acknowledge(PlatedOutbox *outbox, int64_t sequence);
 

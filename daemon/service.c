@@ -133,33 +133,22 @@ static gboolean on_hangup(gpointer userdata)
 
 /* ---- the beginning ------------------------------------------------------- */
 
-/* The gate matters more than the disk: without one, passages stay in memory. */
 static int open_outbox(PlatedService *service, NnError *error)
 {
     PlatedOutboxLimits limits;
-    int r;
 
     plated_service_outbox_limits(service->config, &limits);
-    r = plated_outbox_open(service->config->outbox.file, &limits, service->log, &service->outbox,
-                           error);
-    if (r == 0 || r == -EBUSY)
-        return r;
-    plated_log(service->log, PLATED_LOG_ERROR,
-               "%s; passages are kept in memory and a restart would lose them", error->message);
-    return plated_outbox_open("", &limits, service->log, &service->outbox, error);
+    return plated_outbox_open(service->config->outbox.file, &limits, service->log, &service->outbox,
+                              error);
 }
 
 static void open_store(PlatedService *service)
 {
     PlatedStoreLimits limits;
-    NnError error = {0};
 
     plated_service_store_limits(service->config, &limits);
-    if (*service->config->store.file &&
-        plated_store_open(service->config->store.file, &limits, service->log, &service->store,
-                          &error) < 0)
-        plated_log(service->log, PLATED_LOG_WARNING, "%s; passages are not kept for later",
-                   error.message);
+    if (*service->config->store.file)
+        service->store = plated_store_open(service->config->store.file, &limits, service->log);
 }
 
 /* What a passage ends with that the service could not end itself. */

@@ -101,6 +101,7 @@ gboolean plated_service_on_second(gpointer userdata)
                              plated_mqtt_is_connected(service->mqtt) ? "connected" : "away",
                              plated_outbox_count(service->outbox));
     plated_outbox_settle(service->outbox);
+    plated_delivery_pump(service->delivery);
     if (service->seconds % TRIM_EVERY_S == 0) {
         plated_outbox_trim(service->outbox, plated_service_now());
         plated_store_trim(service->store, plated_service_now());

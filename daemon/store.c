@@ -2,7 +2,6 @@
 #include "store.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <json-glib/json-glib.h>
@@ -15,13 +14,11 @@
 struct PlatedStore {
     GMutex lock;
     char *path;
-    sqlite3 *db; /* NULL only after a broken one could not be replaced */
+    sqlite3 *db; /* NULL while it cannot be opened */
     PlatedStoreLimits limits;
     PlatedLog *log;
     bool refused; /* the log knows that the disk refuses */
 };
-
-NN_DEFINE_CLEANUP(PlatedStore, plated_store_free)
 
 /* ---- the database -------------------------------------------------------- */
 
@@ -62,23 +59,26 @@ static int set_up(sqlite3 *db)
     return r < 0 ? r : make_tables(db);
 }
 
-int plated_store_open(const char *path, const PlatedStoreLimits *limits, PlatedLog *log,
-                      PlatedStore **ret_store, NnError *error)
+static void note(PlatedStore *store, int r)
 {
-    _cleanup_(plated_store_freep) PlatedStore *store = calloc(1, sizeof(*store));
-    int r;
+    if (r < 0 && !store->refused)
+        plated_log(store->log, PLATED_LOG_WARNING, "%s: %s; passages are not kept for later",
+                   store->path, strerror(-r));
+    if (r == 0 && store->refused)
+        plated_log(store->log, PLATED_LOG_INFO, "%s takes passages again", store->path);
+    store->refused = r < 0;
+}
 
-    if (!store)
-        return nn_error_set(error, -ENOMEM, "out of memory");
+PlatedStore *plated_store_open(const char *path, const PlatedStoreLimits *limits, PlatedLog *log)
+{
+    PlatedStore *store = g_new0(PlatedStore, 1);
+
     g_mutex_init(&store->lock);
     store->path = g_strdup(path);
     store->limits = *limits;
     store->log = log;
-    r = plated_database_open(path, set_up, log, &store->db);
-    if (r < 0)
-        return nn_error_set(error, r, "%s: %s", path, strerror(-r));
-    *ret_store = NN_TAKE(store);
-    return 0;
+    note(store, plated_database_open(path, set_up, log, &store->db));
+    return store;
 }
 
 PlatedStore *plated_store_free(PlatedStore *store)
@@ -88,7 +88,7 @@ PlatedStore *plated_store_free(PlatedStore *store)
     sqlite3_close(store->db);
     g_mutex_clear(&store->lock);
     g_free(store->path);
-    free(store);
+    g_free(store);
     return NULL;
 }
 
@@ -180,7 +180,7 @@ static int add(PlatedStore *store, JsonObject *passage, const char *payload)
 {
     int r;
 
-    r = insert(store->db, passage, payload);
+    r = store->db ? insert(store->db, passage, payload) : -EBADMSG;
     if (r == -EBADMSG) {
         sqlite3_close(store->db);
         store->db = NULL;
@@ -195,17 +195,9 @@ void plated_store_add(PlatedStore *store, const char *payload)
 {
     g_autoptr(GMutexLocker) locker = store ? g_mutex_locker_new(&store->lock) : NULL;
     g_autoptr(JsonNode) root = store ? json_from_string(payload, NULL) : NULL;
-    int r;
 
-    if (!root || !JSON_NODE_HOLDS_OBJECT(root))
-        return;
-    r = add(store, json_node_get_object(root), payload);
-    if (r < 0 && !store->refused)
-        plated_log(store->log, PLATED_LOG_WARNING, "%s: %s; passages are not kept for later",
-                   store->path, strerror(-r));
-    if (r == 0 && store->refused)
-        plated_log(store->log, PLATED_LOG_INFO, "%s takes passages again", store->path);
-    store->refused = r < 0;
+    if (root && JSON_NODE_HOLDS_OBJECT(root))
+        note(store, add(store, json_node_get_object(root), payload));
 }
 
 /* ---- asking -------------------------------------------------------------- */

@@ -20,9 +20,9 @@ typedef struct PlatedStoreLimits {
     int64_t quota_bytes; /* of the database; its journal takes up to 5 MiB more */
 } PlatedStoreLimits;
 
-/* Opens or makes the database, as the outbox does. */
-NN_MUST_CHECK int plated_store_open(const char *path, const PlatedStoreLimits *limits,
-                                    PlatedLog *log, PlatedStore **ret_store, NnError *error);
+/* Opens or makes the database, as the outbox does; one that cannot be opened is tried
+ * again at each passage. Never NULL. */
+PlatedStore *plated_store_open(const char *path, const PlatedStoreLimits *limits, PlatedLog *log);
 /* NULL is fine. Returns NULL. */
 PlatedStore *plated_store_free(PlatedStore *store);
 

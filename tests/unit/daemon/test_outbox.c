@@ -362,14 +362,40 @@ static void test_memory(void)
     plated_outbox_free(outbox);
 }
 
-static void test_no_folder(void)
+/* A disk that comes later: what it held and owed goes out, and memory's comes behind it. */
+static void test_late_disk(void)
 {
-    PlatedOutbox *outbox = NULL;
-    NnError error = {0};
+    Fixture f;
+    PlatedOutbox *outbox;
+    g_autofree char *away = NULL;
+    unsigned generation;
 
-    CHECK_EQUAL(plated_outbox_open("/nonexistent/outbox.db", &roomy, NULL, &outbox, &error),
-                -ENOENT);
-    CHECK_TEXT(error.message, "/nonexistent/outbox.db: No such file or directory");
+    set_up(&f);
+    away = g_strconcat(f.folder, "-away", NULL);
+    outbox = open_outbox(&f, &roomy);
+    push(outbox, "a");
+    push_at(outbox, PLATED_OUTBOX_PROVISIONAL, "1", "b", noon);
+    plated_outbox_free(outbox);
+    CHECK_EQUAL(rename(f.folder, away), 0);
+
+    outbox = open_outbox(&f, &roomy);
+    plated_outbox_finish(outbox, finish, NULL, noon);
+    generation = plated_outbox_generation(outbox);
+    push(outbox, "c");
+    check_contents(outbox, "c");
+    CHECK_EQUAL(rename(away, f.folder), 0);
+    push(outbox, "d");
+    CHECK(plated_outbox_generation(outbox) != generation);
+    check_contents(outbox, "a b c d b-final");
+    plated_outbox_free(outbox);
+
+    outbox = open_outbox(&f, &roomy);
+    check_contents(outbox, "a b c d b-final");
+    fflush(f.log.stream);
+    CHECK_CONTAINS(f.log_text, "outbox.db: No such file or directory; passages are kept in memory");
+    CHECK_CONTAINS(f.log_text, "takes passages again");
+    plated_outbox_free(outbox);
+    tear_down(&f);
 }
 
 int main(int argc, char **argv)
@@ -385,6 +411,6 @@ int main(int argc, char **argv)
     test_two_processes();
     test_full_disk();
     test_memory();
-    test_no_folder();
+    test_late_disk();
     return 0;
 }

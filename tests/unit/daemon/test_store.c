@@ -22,19 +22,11 @@ typedef struct Fixture {
     PlatedStore *store;
 } Fixture;
 
-static PlatedStore *open_store(Fixture *f, const PlatedStoreLimits *limits)
-{
-    PlatedStore *store = NULL;
-
-    CHECK_EQUAL(plated_store_open(f->path, limits, NULL, &store, NULL), 0);
-    return store;
-}
-
 static void set_up(Fixture *f, const PlatedStoreLimits *limits)
 {
     f->folder = g_dir_make_tmp("plated-store-XXXXXX", NULL);
     f->path = g_build_filename(f->folder, "events.db", NULL);
-    f->store = open_store(f, limits);
+    f->store = plated_store_open(f->path, limits, NULL);
 }
 
 static void tear_down(Fixture *f)
@@ -159,7 +151,7 @@ static void test_broken(void)
         g_file_set_contents(f.path, "no database, though of some length, is this file", -1, NULL));
     CHECK_EQUAL(plated_store_read(f.path, &(PlatedStoreQuery){0}, collect, NULL, &error), -EBADMSG);
     CHECK_CONTAINS(error.message, "events.db: not a store of passages, or broken");
-    f.store = open_store(&f, &roomy);
+    f.store = plated_store_open(f.path, &roomy, NULL);
     add(f.store, "a", "A1", 1, true);
     check_read(&f, &(PlatedStoreQuery){0}, "a");
     CHECK_EQUAL(
