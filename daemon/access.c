@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <gio/gio.h>
 
@@ -12,8 +13,8 @@
 
 /* Passages whose final message may still come. */
 #define DECIDED_MAX 256
-/* Editors write a file in several steps. */
-#define SETTLE_MS 300
+/* A file that was written so lately is perhaps still being written. */
+#define SETTLE_MS 1000
 
 typedef struct Decided {
     char id[LPR_UUID_BYTES];
@@ -73,13 +74,32 @@ static int read_lists(PlatedAccess *access, NnError *error)
     return 0;
 }
 
+static bool is_fresh(const char *path)
+{
+    struct stat st;
+    int64_t age_us;
+
+    if (stat(path, &st) < 0)
+        return false;
+    age_us = plated_system_realtime_us() - (int64_t)st.st_mtim.tv_sec * 1000000 -
+             st.st_mtim.tv_nsec / 1000;
+    return age_us >= 0 && age_us < SETTLE_MS * 1000;
+}
+
 static gboolean read_again(gpointer userdata)
 {
     PlatedAccess *access = userdata;
     NnError error = {0};
+    int r = 0;
 
+    for (char **path = access->paths; *path && r == 0; path++)
+        r = is_fresh(*path) ? -EAGAIN : 0;
+    if (r == 0)
+        r = read_lists(access, &error);
+    if (r == -EAGAIN)
+        return G_SOURCE_CONTINUE;
     access->reread = 0;
-    if (read_lists(access, &error) < 0)
+    if (r < 0)
         plated_log(access->log, PLATED_LOG_ERROR, "%s; the lists read before stay", error.message);
     return G_SOURCE_REMOVE;
 }

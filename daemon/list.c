@@ -271,6 +271,16 @@ static int read_all(int fd, char *bytes, size_t capacity, size_t *ret_n)
     return 0;
 }
 
+/* Half of a list that somebody is writing must not decide about anybody. */
+static bool is_still(int fd, const struct stat *before, size_t n)
+{
+    struct stat after;
+
+    return fstat(fd, &after) == 0 && (size_t)after.st_size == n &&
+           after.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+           after.st_mtim.tv_nsec == before->st_mtim.tv_nsec;
+}
+
 int plated_list_read(PlatedList *list, const char *path, PlatedListWarnFunc warn, void *userdata,
                      NnError *error)
 {
@@ -293,6 +303,8 @@ int plated_list_read(PlatedList *list, const char *path, PlatedListWarnFunc warn
     r = read_all(fd, bytes, (size_t)st.st_size, &n);
     if (r < 0)
         return nn_error_set(error, r, "%s: %s", path, strerror(-r));
+    if (!is_still(fd, &st, n))
+        return nn_error_set(error, -EAGAIN, "%s: changed while it was read", path);
     return plated_list_parse(list, path, bytes, n, warn, userdata, error);
 }
 

@@ -29,7 +29,8 @@ NN_MUST_CHECK int plated_list_new(PlatedList **ret_list);
 PlatedList *plated_list_free(PlatedList *list); /* NULL is fine; returns NULL */
 
 /* Adds what a file or a text says; `name` stands in sentences. Lines that are wrong
- * are told and left out. -errno of the file, -E2BIG, -ENOMEM with a sentence. */
+ * are told and left out. -errno of the file, -E2BIG, -ENOMEM with a sentence; -EAGAIN
+ * when it is being written. */
 NN_MUST_CHECK int plated_list_read(PlatedList *list, const char *path, PlatedListWarnFunc warn,
                                    void *userdata, NnError *error);
 NN_MUST_CHECK int plated_list_parse(PlatedList *list, const char *name, const char *text, size_t n,

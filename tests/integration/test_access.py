@@ -4,8 +4,10 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
+import time
 import unittest
 
 try:
@@ -93,6 +95,33 @@ class Access(Case):
         wait_for(lambda: len(self.decisions(subscriber)) > at, 'a decision after that')
         self.assertEqual(self.decisions(subscriber)[-1]['reason'], 'expired')
         self.assertEqual(daemon.end(), 0)
+
+    def test_list_replaced_while_read(self):
+        """Lists put in place of each other as fast as can be, then one written line by line: only
+        whole ones are ever read."""
+        daemon = self.gate(1, sections={'camera': {'source': self.empty, 'exit_at_end': 'no'}})
+        daemon.wait_said('2 plates are listed')
+        new = self.folder / 'new.csv'
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            for n in (3000, 5000):
+                new.write_text(''.join(f'A{i:05}\n' for i in range(n)))
+                new.replace(self.list)
+                time.sleep(0.3)
+        daemon.wait_said('5000 plates are listed')
+        slowest, last = 0, time.monotonic()
+        with open(self.list, 'w', buffering=1) as written:
+            for i in range(30):
+                written.write(f'B{i:05},Somebody\n')
+                time.sleep(0.05)
+                slowest, last = max(slowest, time.monotonic() - last), time.monotonic()
+        daemon.wait_said(' 30 plates are listed')
+        self.assertEqual(daemon.end(), 0)
+        told = set(re.findall(r'(\d+) plates are listed', daemon.said()))
+        if slowest > 0.9:
+            self.skipTest(f'this machine kept a line waiting for {slowest:.1f} s')
+        self.assertLessEqual(told, {'2', '3000', '5000', '30'})
+        self.assertNotIn('is left out', daemon.said().split('2 plates are listed', 1)[1])
 
     def test_never_late(self):
         """No broker when the vehicle is there: its decision is not told when the broker comes."""
