@@ -20,7 +20,7 @@ import unittest
 import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from tests.integration.daemon import (Case, Daemon, Mosquitto, Subscriber, keys, unique,
+from tests.integration.daemon import (Case, Daemon, MODELS, Mosquitto, Subscriber, keys, unique,
                                       wait_for)                              # noqa: E402
 from tests.integration.test_secure import authority, certificate             # noqa: E402
 
@@ -304,6 +304,29 @@ class Backlog(Case):
         self.assertLess(peak - without, 4096)
         print(f'{self.N} messages in {took:.0f} s; at most {without} KiB without them, '
               f'{peak} KiB with them', file=sys.stderr)
+
+
+class Models(Case):
+    def test_corrupted_model(self):
+        """Refused at start with a sentence; on a reload the good one goes on."""
+        whole = (MODELS / 'detector.onnx').read_bytes()
+        broken = {'half': whole[:len(whole) // 2], 'noise': random.Random(1).randbytes(100000)}
+        for name, content in broken.items():
+            (self.folder / f'{name}.onnx').write_bytes(content)
+            daemon = self.daemon(1, name=name, camera={'source': self.empty},
+                                 models={'detector': self.folder / f'{name}.onnx'})
+            self.assertEqual(daemon.process.wait(60), 78)
+            self.assertIn(f'{name}.onnx: ', daemon.said())
+            self.assertEqual(len(daemon.said().splitlines()), 1, daemon.said())
+        daemon = self.daemon(1, camera={'source': self.vehicles, 'loop': 'yes'})
+        daemon.wait_decided(1)
+        for name in broken:
+            daemon.configure(models={'detector': self.folder / f'{name}.onnx'})
+            daemon.process.send_signal(signal.SIGHUP)
+            wait_for(lambda: daemon.said().count('the running configuration stays') ==
+                     list(broken).index(name) + 1, 'a refusal')
+            daemon.wait_decided(len(daemon.decided()) + 2)
+        self.assertEqual(daemon.end(), 0)
 
 
 class Killed(Case):
