@@ -34,6 +34,7 @@ typedef struct NnStep {
 /* Where the values of one inference lie. */
 typedef struct NnPlan {
     size_t *offset;     /* of each value in the arena; SIZE_MAX: not there */
+    int64_t *pitch;     /* of each value, floats from pixel to pixel; 0: it is dense */
     size_t arena_bytes; /* values, then scratch */
     size_t scratch_offset;
 } NnPlan;
@@ -78,6 +79,17 @@ typedef struct NnBinding {
 } NnBinding;
 
 void nn_log(const NnContext *context, NnLogLevel level, const char *format, ...) NN_PRINTF(3, 4);
+
+/* Where a value is channels of another, which its producer or its readers are told of
+ * by a pitch. */
+typedef struct NnAlias {
+    NnValueId in;       /* NN_NO_VALUE: it stands for itself */
+    int64_t first;      /* channel */
+} NnAlias;
+
+/* Of each value: inputs of a concat that can be made in their place there, and slices
+ * that can be read where they are. The caller frees. -ENOMEM. */
+NN_MUST_CHECK int nn_alias_find(const NnGraph *graph, NnAlias **ret_aliases);
 
 /* Gives each value that is neither constant nor unused a place, such that values
  * that live at the same time do not overlap. `scratch_bytes` is the most any

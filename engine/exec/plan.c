@@ -3,7 +3,8 @@
 /* The memory plan: lifetimes in steps, views and in-place results share their
  * origin's memory, the rest goes greedily, largest first, to the lowest offset
  * that is free for its whole life (Pisarchyk & Lee, "Efficient Memory Management
- * for Deep Neural Net Inference", 2020). */
+ * for Deep Neural Net Inference", 2020). Channels of a picture that are a value of
+ * their own lie inside it, see alias.c; it lives from the first of them to the last. */
 
 #include "base/limits.h"
 #include "exec/exec.h"
@@ -17,13 +18,15 @@ typedef struct Buffer {
 
 typedef struct Planner {
     const NnGraph *graph;
-    NnValueId *root;    /* of each value */
+    NnAlias *aliases;   /* of each value */
+    NnValueId *root;    /* of each value: whose memory it lies in, itself or a step nearer */
     Buffer *buffers;    /* by root value id, later packed */
-    int *last;          /* step that reads a value last */
+    int *last;          /* step that reads a value, or what lies in it, last */
 } Planner;
 
 static void planner_clear(Planner *planner)
 {
+    free(planner->aliases);
     free(planner->root);
     free(planner->buffers);
     free(planner->last);
@@ -34,18 +37,41 @@ static bool is_stored(const NnValue *value)
     return value->inferred && !value->constant;
 }
 
+static NnValueId root_of(const Planner *planner, NnValueId id)
+{
+    while (planner->root[id] != id)
+        id = planner->root[id];
+    return id;
+}
+
+/* What holds others is needed as long as these. */
+static void keep_holders(Planner *planner)
+{
+    for (size_t i = 0; i < planner->graph->n_values; i++)
+        for (NnValueId id = (NnValueId)i; planner->aliases[id].in != NN_NO_VALUE;) {
+            id = planner->aliases[id].in;
+            planner->last[id] = NN_MAX(planner->last[id], planner->last[i]);
+        }
+}
+
 static int planner_init(Planner *planner)
 {
     const NnGraph *graph = planner->graph;
     size_t n = NN_MAX(graph->n_values, 1);
+    int r;
 
+    r = nn_alias_find(graph, &planner->aliases);
+    if (r < 0)
+        return r;
     planner->root = malloc(n * sizeof(planner->root[0]));
     planner->buffers = calloc(n, sizeof(planner->buffers[0]));
     planner->last = malloc(n * sizeof(planner->last[0]));
     if (!planner->root || !planner->buffers || !planner->last)
         return -ENOMEM;
     for (size_t i = 0; i < graph->n_values; i++) {
-        planner->root[i] = (NnValueId)i;
+        NnValueId holder = planner->aliases[i].in;
+
+        planner->root[i] = holder != NN_NO_VALUE ? holder : (NnValueId)i;
         planner->last[i] = -1;
         planner->buffers[i] = (Buffer){ .root = (NnValueId)i, .first = -1, .last = -1 };
     }
@@ -55,6 +81,7 @@ static int planner_init(Planner *planner)
                 planner->last[graph->nodes[i].inputs[j]] = (int)i;
     for (size_t i = 0; i < graph->n_outputs; i++)
         planner->last[graph->outputs[i]] = (int)graph->n_nodes;
+    keep_holders(planner);
     return 0;
 }
 
@@ -63,7 +90,7 @@ static bool may_overwrite(const Planner *planner, const NnNode *node, int i)
 {
     const NnValue *in = &planner->graph->values[node->inputs[0]];
     const NnValue *out = &planner->graph->values[node->outputs[0]];
-    NnValueId root = planner->root[node->inputs[0]];
+    NnValueId root = root_of(planner, node->inputs[0]);
 
     return (node->op->flags & NN_OP_IN_PLACE) && planner->buffers[root].last == i &&
            in->tensor.dtype == out->tensor.dtype &&
@@ -83,29 +110,41 @@ static bool shares_input(const Planner *planner, const NnNode *node, int i)
     return (node->op->flags & NN_OP_VIEW) || may_overwrite(planner, node, i);
 }
 
+/* The memory of `root`, which is first needed, or needed further, at step i. */
+static int need_buffer(Planner *planner, NnValueId root, int i)
+{
+    Buffer *buffer = &planner->buffers[root];
+    int r;
+
+    if (buffer->first < 0) {
+        r = nn_tensor_bytes(&planner->graph->values[root].tensor, &buffer->bytes);
+        if (r < 0)
+            return r;
+        buffer->bytes = nn_align_up(NN_MAX(buffer->bytes, 1), 64);
+        buffer->first = i;
+    }
+    buffer->last = NN_MAX(NN_MAX(buffer->last, planner->last[root]), i);
+    return 0;
+}
+
 static int place_outputs(Planner *planner, const NnNode *node, int i)
 {
     int r;
 
     for (size_t j = 0; j < node->n_outputs; j++) {
-        NnValueId id = node->outputs[j];
-        Buffer *buffer;
+        NnValueId id = node->outputs[j], root;
 
         if (id == NN_NO_VALUE || !is_stored(&planner->graph->values[id]))
             continue;
         if (j == 0 && shares_input(planner, node, i)) {
-            planner->root[id] = planner->root[node->inputs[0]];
-            buffer = &planner->buffers[planner->root[id]];
-            buffer->last = NN_MAX(buffer->last, planner->last[id]);
+            planner->root[id] = node->inputs[0];
+            root = root_of(planner, id);
+            planner->buffers[root].last = NN_MAX(planner->buffers[root].last, planner->last[id]);
             continue;
         }
-        buffer = &planner->buffers[id];
-        r = nn_tensor_bytes(&planner->graph->values[id].tensor, &buffer->bytes);
+        r = need_buffer(planner, root_of(planner, id), i);
         if (r < 0)
             return r;
-        buffer->bytes = nn_align_up(NN_MAX(buffer->bytes, 1), 64);
-        buffer->first = i;
-        buffer->last = NN_MAX(planner->last[id], i);
     }
     return 0;
 }
@@ -116,14 +155,9 @@ static int collect(Planner *planner)
     int r;
 
     for (size_t i = 0; i < graph->n_inputs; i++) {
-        Buffer *buffer = &planner->buffers[graph->inputs[i]];
-
-        r = nn_tensor_bytes(&graph->values[graph->inputs[i]].tensor, &buffer->bytes);
+        r = need_buffer(planner, graph->inputs[i], 0); /* written before the first step */
         if (r < 0)
             return r;
-        buffer->bytes = nn_align_up(NN_MAX(buffer->bytes, 1), 64);
-        buffer->first = 0; /* written before the first step */
-        buffer->last = NN_MAX(planner->last[graph->inputs[i]], 0);
     }
     for (size_t i = 0; i < graph->n_nodes; i++) {
         r = place_outputs(planner, &graph->nodes[i], (int)i);
@@ -191,11 +225,36 @@ static int assign(Buffer *buffers, size_t n, size_t *ret_bytes)
     return 0;
 }
 
+/* Offsets and pitches of all values from those of the buffers. */
+static void place_values(const Planner *planner, size_t n_buffers, NnPlan *plan)
+{
+    const NnGraph *graph = planner->graph;
+
+    for (size_t i = 0; i < graph->n_values; i++) {
+        plan->offset[i] = SIZE_MAX;
+        plan->pitch[i] = 0;
+    }
+    for (size_t i = 0; i < n_buffers; i++)
+        plan->offset[planner->buffers[i].root] = planner->buffers[i].offset;
+    for (size_t i = 0; i < graph->n_values; i++) {
+        NnValueId id = (NnValueId)i;
+        int64_t first = 0;
+
+        for (; planner->aliases[id].in != NN_NO_VALUE; id = planner->aliases[id].in)
+            first += planner->aliases[id].first;
+        if (id != (NnValueId)i)
+            plan->pitch[i] = graph->values[id].tensor.dims[3];
+        plan->offset[i] = plan->offset[root_of(planner, id)];
+        if (plan->offset[i] != SIZE_MAX)
+            plan->offset[i] += (size_t)first * sizeof(float);
+    }
+}
+
 int nn_plan_make(const NnGraph *graph, size_t scratch_bytes, NnPlan *ret_plan)
 {
     _cleanup_(planner_clear) Planner planner = { .graph = graph };
-    _cleanup_free_ size_t *offset = NULL;
-    size_t n = 0, bytes, total;
+    size_t n = 0, bytes, total, n_values = NN_MAX(graph->n_values, 1);
+    NnPlan plan;
     int r;
 
     r = planner_init(&planner);
@@ -203,33 +262,32 @@ int nn_plan_make(const NnGraph *graph, size_t scratch_bytes, NnPlan *ret_plan)
         r = collect(&planner);
     if (r < 0)
         return r;
-    offset = malloc(NN_MAX(graph->n_values, 1) * sizeof(offset[0]));
-    if (!offset)
-        return -ENOMEM;
-    for (size_t i = 0; i < graph->n_values; i++) {
-        offset[i] = SIZE_MAX;
+    for (size_t i = 0; i < graph->n_values; i++)
         if (planner.buffers[i].first >= 0)
             planner.buffers[n++] = planner.buffers[i];
-    }
     r = assign(planner.buffers, n, &bytes);
     if (r < 0)
         return r;
     if (nn_add_size(bytes, scratch_bytes, &total) < 0 || total > NN_LIMIT_ARENA_BYTES)
         return -E2BIG;
-    for (size_t i = 0; i < n; i++)
-        offset[planner.buffers[i].root] = planner.buffers[i].offset;
-    for (size_t i = 0; i < graph->n_values; i++)
-        offset[i] = offset[planner.root[i]];
-    *ret_plan = (NnPlan){
-        .offset = NN_TAKE(offset),
+    plan = (NnPlan){
+        .offset = malloc(n_values * sizeof(plan.offset[0])),
+        .pitch = malloc(n_values * sizeof(plan.pitch[0])),
         .scratch_offset = bytes,
         .arena_bytes = total,
     };
+    if (!plan.offset || !plan.pitch) {
+        nn_plan_clear(&plan);
+        return -ENOMEM;
+    }
+    place_values(&planner, n, &plan);
+    *ret_plan = plan;
     return 0;
 }
 
 void nn_plan_clear(NnPlan *plan)
 {
     free(plan->offset);
+    free(plan->pitch);
     *plan = (NnPlan){ 0 };
 }

@@ -11,6 +11,7 @@ struct NnSession {
     NnCall *calls;          /* of all steps */
     const NnTensor **in;    /* what the calls point at, one after the other */
     NnTensor **out;
+    int64_t *pitches;       /* of what they point at, inputs and then outputs of each step */
 };
 
 NN_DEFINE_CLEANUP(NnSession, nn_session_free)
@@ -31,6 +32,7 @@ static void make_calls(NnSession *session)
     const NnProgram *program = session->program;
     const NnTensor **in = session->in;
     NnTensor **out = session->out;
+    int64_t *pitch = session->pitches;
 
     for (size_t i = 0; i < program->n_steps; i++) {
         const NnNode *node = program->steps[i].node;
@@ -43,14 +45,20 @@ static void make_calls(NnSession *session)
             .n_in = node->n_inputs,
             .out = out,
             .n_out = node->n_outputs,
+            .in_pitch = pitch,
+            .out_pitch = pitch + node->n_inputs,
             .scratch = session->arena + program->plan.scratch_offset,
             .pool = program->context->pool,
             .kernels = &program->context->kernels,
         };
         for (size_t j = 0; j < node->n_inputs; j++)
             *in++ = node->inputs[j] == NN_NO_VALUE ? NULL : &session->tensors[node->inputs[j]];
+        for (size_t j = 0; j < node->n_inputs; j++)
+            *pitch++ = node->inputs[j] == NN_NO_VALUE ? 0 : program->plan.pitch[node->inputs[j]];
         for (size_t j = 0; j < node->n_outputs; j++)
             *out++ = node->outputs[j] == NN_NO_VALUE ? NULL : &session->tensors[node->outputs[j]];
+        for (size_t j = 0; j < node->n_outputs; j++)
+            *pitch++ = node->outputs[j] == NN_NO_VALUE ? 0 : program->plan.pitch[node->outputs[j]];
     }
 }
 
@@ -70,7 +78,9 @@ static int prepare(NnSession *session, NnError *error)
     session->calls = calloc(NN_MAX(program->n_steps, 1), sizeof(session->calls[0]));
     session->in = calloc(n_in, sizeof(session->in[0]));
     session->out = calloc(n_out, sizeof(session->out[0]));
-    if (!session->arena || !session->tensors || !session->calls || !session->in || !session->out)
+    session->pitches = calloc(n_in + n_out, sizeof(session->pitches[0]));
+    if (!session->arena || !session->tensors || !session->calls || !session->in ||
+        !session->out || !session->pitches)
         return nn_error_set(error, -ENOMEM, "out of memory for %zu bytes",
                             program->plan.arena_bytes);
     /* Touches the pages, so that the first run is as fast as the next. */
@@ -88,6 +98,7 @@ static void release(NnSession *session)
     free(session->calls);
     free(session->in);
     free(session->out);
+    free(session->pitches);
 }
 
 int nn_session_new(NnModel *model, NnSession **ret_session, NnError *error)

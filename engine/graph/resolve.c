@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "graph/infer.h"
 #include "ops/custom.h"
+#include "ops/nhwc.h"
 
 static bool has_output(const NnNode *node)
 {
@@ -14,6 +15,9 @@ int nn_node_resolve(const NnGraph *graph, NnNode *node, NnError *error)
 {
     const NnOp *op = nn_op_find(node->domain, node->op_type);
 
+    /* What passes have put there. */
+    if (!op && graph->compiled && strcmp(node->domain, NN_NHWC_DOMAIN) == 0)
+        op = nn_nhwc_op_find(node->op_type);
     if (!op && graph->registry)
         op = nn_registry_find(graph->registry, node->domain, node->op_type);
     if (!op)

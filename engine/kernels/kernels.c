@@ -39,6 +39,19 @@ static const NnF32Winograd f32_winograds[] = {
 };
 #undef NN_F32_WINOGRAD
 
+#define NN_F32_CONV(isa_, mr_, nr_, lanes_, symbol) \
+    { .isa = isa_, .name = #symbol, .mr = mr_, .nr = nr_, .lanes = lanes_, .func = symbol },
+static const NnF32Conv f32_convs[] = {
+#include "kernels/conv/conv.inc"
+};
+#undef NN_F32_CONV
+
+#define NN_F32_POOL(isa_, symbol) { .isa = isa_, .name = #symbol, .func = symbol },
+static const NnF32Pool f32_pools[] = {
+#include "kernels/pool/pool.inc"
+};
+#undef NN_F32_POOL
+
 void nn_kernels_select(NnIsa isa, NnKernels *ret_kernels)
 {
     NnKernels kernels = { .blas = isa > NN_ISA_C };
@@ -58,5 +71,11 @@ void nn_kernels_select(NnIsa isa, NnKernels *ret_kernels)
     for (size_t i = 0; i < NN_ARRAY_SIZE(f32_winograds); i++)
         if (f32_winograds[i].isa <= isa)
             kernels.f32_winograd = f32_winograds[i];
+    for (size_t i = 0; i < NN_ARRAY_SIZE(f32_convs); i++)
+        if (f32_convs[i].isa <= isa)
+            kernels.f32_conv = f32_convs[i];
+    for (size_t i = 0; i < NN_ARRAY_SIZE(f32_pools); i++)
+        if (f32_pools[i].isa <= isa)
+            kernels.f32_pool = f32_pools[i].func;
     *ret_kernels = kernels;
 }

@@ -119,6 +119,69 @@ typedef struct NnF32Winograd {
     void (*output)(const NnWinogradProduct *product);
 } NnF32Winograd;
 
+/* The pixels of a tile under one tap of the kernel: each has its channels side by
+ * side, and lies `stride` floats behind the one before. Their weights are those from
+ * row `k` of the panel on. */
+typedef struct NnConvTap {
+    const float *x;
+    int64_t stride, k;
+} NnConvTap;
+
+/* Pixels of the output of a convolution between channels-last pictures, side by side:
+ * y = epilogue(sum over taps and channels of x · weights). `weights` is a panel of
+ * rows, one for each channel of each tap, as wide as the fewest vectors that hold
+ * `columns` output channels. Pixels of y lie `ldy` floats apart, those of `residual`,
+ * or NULL, `ldr`; it is added before the activation. `bias`, or NULL, has a value for
+ * each column. `accumulate` starts from what y holds: how many products are summed in
+ * blocks. `activation` may be NULL. */
+typedef struct NnConvTile {
+    const NnConvTap *taps;
+    int64_t n_taps, channels;
+    const float *weights;
+    float *y;
+    int64_t ldy;
+    const float *bias, *residual;
+    int64_t ldr;
+    int pixels, columns;        /* at most mr and nr, at least 1 */
+    bool accumulate;
+    const NnActivation *activation;
+} NnConvTile;
+
+typedef void (*NnF32ConvFunc)(const NnConvTile *tile);
+
+typedef struct NnF32Conv {
+    NnIsa isa;
+    const char *name;
+    int mr, nr, lanes;
+    NnF32ConvFunc func;
+} NnF32Conv;
+
+/* What becomes of `n` >= 1 rows: their maximum, where a NaN may or may not be seen, or
+ * their sum times `scale`. */
+typedef struct NnPoolRows {
+    const float *const *rows;
+    int64_t n;
+    bool average;
+    float scale;
+} NnPoolRows;
+
+/* y may be a row. */
+typedef void (*NnF32PoolFunc)(const NnPoolRows *pool, float *y, int64_t count);
+
+typedef struct NnF32Pool {
+    NnIsa isa;
+    const char *name;
+    NnF32PoolFunc func;
+} NnF32Pool;
+
+#define NN_F32_CONV(isa, mr, nr, lanes, symbol) void symbol(const NnConvTile *tile);
+#include "kernels/conv/conv.inc"
+#undef NN_F32_CONV
+
+#define NN_F32_POOL(isa, symbol) void symbol(const NnPoolRows *pool, float *y, int64_t count);
+#include "kernels/pool/pool.inc"
+#undef NN_F32_POOL
+
 #define NN_F32_GEMM(isa, mr, nr, symbol) void symbol(const NnGemmTile *tile);
 #include "kernels/gemm/gemm.inc"
 #undef NN_F32_GEMM
@@ -152,6 +215,8 @@ struct NnKernels {
     NnF32DepthwiseFunc f32_depthwise;
     NnF32Fma f32_fma;
     NnF32Winograd f32_winograd;
+    NnF32Conv f32_conv;
+    NnF32PoolFunc f32_pool;
     bool blas;                  /* matrix products by OpenBLAS, where it is built in */
 };
 

@@ -510,6 +510,7 @@ static int finish(Reader *reader)
 
     if (reader->bad || reader->left > 0)
         return malformed(reader);
+    graph->compiled = true;
     r = nn_graph_verify(graph, reader->error);
     if (r >= 0)
         r = nn_graph_resolve(graph, reader->error);
@@ -518,7 +519,6 @@ static int finish(Reader *reader)
         if (r < 0)
             return nn_node_error(&graph->nodes[i], r, reader->error);
     }
-    graph->compiled = true;
     return r;
 }
 

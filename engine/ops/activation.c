@@ -94,7 +94,7 @@ const NnOp nn_op_silu = {
     .min_inputs = 1,
     .max_inputs = 1,
     .max_outputs = 1,
-    .flags = NN_OP_IN_PLACE,
+    .flags = NN_OP_IN_PLACE | NN_OP_ELEMENTWISE,
     .params_bytes = sizeof(NnUnaryParams),
     .infer = float_infer,
     .run = silu_run,
@@ -198,7 +198,7 @@ static int quick_gelu_run(const NnCall *call)
         .min_inputs = 1,                        \
         .max_inputs = 1,                        \
         .max_outputs = 1,                       \
-        .flags = NN_OP_IN_PLACE,                \
+        .flags = NN_OP_IN_PLACE | NN_OP_ELEMENTWISE,                \
         .params_bytes = sizeof(NnUnaryParams),  \
         .prepare = verb##_prepare,              \
         .infer = float_infer,                   \

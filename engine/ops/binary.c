@@ -145,9 +145,12 @@ typedef struct BinaryParams {
     }                                                                       \
     BINARY_OP(symbol, name, first, infer_func, op_flags, NULL)
 
-BINARY(add, "Add", 7, infer_number, NN_OP_IN_PLACE, NN_SWITCH_NUMBER, T, ADD(x, y))
-BINARY(sub, "Sub", 7, infer_number, NN_OP_IN_PLACE, NN_SWITCH_NUMBER, T, SUB(x, y))
-BINARY(mul, "Mul", 7, infer_number, NN_OP_IN_PLACE, NN_SWITCH_NUMBER, T, MUL(x, y))
+/* Flags of what passes may do on channels-last pictures. */
+#define ARITHMETIC (NN_OP_IN_PLACE | NN_OP_ELEMENTWISE)
+
+BINARY(add, "Add", 7, infer_number, ARITHMETIC, NN_SWITCH_NUMBER, T, ADD(x, y))
+BINARY(sub, "Sub", 7, infer_number, ARITHMETIC, NN_SWITCH_NUMBER, T, SUB(x, y))
+BINARY(mul, "Mul", 7, infer_number, ARITHMETIC, NN_SWITCH_NUMBER, T, MUL(x, y))
 BINARY(prelu, "PRelu", 7, infer_one_way, NN_OP_IN_PLACE, NN_SWITCH_NUMBER, T,
        x < (T)0 ? (T)MUL(x, y) : x)
 
@@ -184,7 +187,7 @@ static int div_run(const NnCall *call)
     return r < 0 ? r : run_binary(call, div_row);
 }
 
-BINARY_OP(div, "Div", 7, infer_number, NN_OP_IN_PLACE, NULL)
+BINARY_OP(div, "Div", 7, infer_number, ARITHMETIC, NULL)
 
 static int mod_prepare(const NnNode *node, void *params, NnError *error)
 {

@@ -6,7 +6,8 @@
  * the output is done slice by slice, and what the slices under the kernel hold are
  * so many more channels. */
 
-#include "kernels/kernels.h"
+#include "ops/conv.h"
+
 #include "ops/support.h"
 
 /* K is summed in equal blocks of at most this many, so that a panel of A and one
@@ -335,6 +336,39 @@ static int conv_infer(const NnCall *call)
         return nn_error_set(call->error, -EBADMSG,
                             "what is added has another shape than the output");
     return nn_set_output(call, 0, NN_DTYPE_F32, rank, dims);
+}
+
+int nn_conv_geometry(const NnCall *call, NnConvGeometry *ret)
+{
+    ConvShape s;
+    int r;
+
+    r = conv_shape(call, &s);
+    if (r < 0)
+        return r;
+    if (s.volume || s.groups != 1)
+        return nn_error_set(call->error, -EBADMSG, "it is no plain convolution of pictures");
+    *ret = (NnConvGeometry){
+        .batch = s.batch,
+        .in_h = s.view.in_h,
+        .in_w = s.view.in_w,
+        .channels = s.channels,
+        .in_pitch = s.channels,
+        .out_h = s.view.out_h,
+        .out_w = s.view.out_w,
+        .out_channels = s.out_channels,
+        .out_pitch = s.out_channels,
+        .residual_pitch = s.out_channels,
+        .kernel_h = s.view.kernel_h,
+        .kernel_w = s.view.kernel_w,
+        .stride_h = s.view.stride_h,
+        .stride_w = s.view.stride_w,
+        .dilation_h = s.view.dilation_h,
+        .dilation_w = s.view.dilation_w,
+        .pad_top = s.view.pad_top,
+        .pad_left = s.view.pad_left,
+    };
+    return 0;
 }
 
 static int64_t packed_floats(const ConvShape *s, int mr)

@@ -20,6 +20,9 @@ typedef struct NnCall {
     size_t n_in;
     NnTensor *const *out;
     size_t n_out;
+    const int64_t *in_pitch;    /* of values of an operator with NN_OP_PITCH, in floats from pixel
+                                   to pixel, 0: dense; NULL: all are. Run only */
+    const int64_t *out_pitch;
     void *scratch;              /* 64-byte aligned, op->scratch bytes; run only */
     NnPool *pool;               /* may be NULL: one thread */
     const NnKernels *kernels;   /* of the context; create, scratch and run */
@@ -37,6 +40,14 @@ typedef enum NnOpFlags {
     NN_OP_DIMS_ONLY = 1 << 4,   /* reads the dims of its inputs, never their data: Shape, Size */
     NN_OP_BODY = 1 << 5,        /* its bodies take its place while shapes are inferred: neither
                                    infer nor run */
+    NN_OP_ELEMENTWISE = 1 << 6, /* each element of the output follows from those at its place of
+                                   the inputs, which broadcast: the order of dims is nothing to it */
+    NN_OP_PITCH = 1 << 7,       /* its pictures, [N,H,W,C], may have pixels that lie more than C
+                                   floats apart */
+    NN_OP_JOIN = 1 << 8,        /* with NN_OP_PITCH: output 0 is the inputs side by side along C.
+                                   Run copies those that do not lie there already */
+    NN_OP_PART = 1 << 9,        /* with NN_OP_PITCH: output 0 is channels of input 0 from
+                                   op->first_channel() on. Run copies them unless they are shared */
 } NnOpFlags;
 
 typedef struct NnFused NnFused;
@@ -78,6 +89,9 @@ struct NnOp {
      * file holds that beside the attributes; passes may change nothing else in
      * params that prepare would not find again. */
     NnFused (*fused)(void *params);
+
+    /* With NN_OP_PART. */
+    int64_t (*first_channel)(const void *params);
 
     /* Optional. Bytes of scratch for these dims, for all threads together. */
     size_t (*scratch)(const NnCall *call);
@@ -135,4 +149,6 @@ typedef struct NnLeakyReluParams {
 
 extern const NnOp nn_op_conv, nn_op_batch_normalization, nn_op_relu, nn_op_leaky_relu,
     nn_op_sigmoid, nn_op_mul, nn_op_add, nn_op_identity, nn_op_constant, nn_op_silu, nn_op_clip,
-    nn_op_hard_swish, nn_op_gemm, nn_op_matmul, nn_op_dropout;
+    nn_op_hard_swish, nn_op_gemm, nn_op_matmul, nn_op_dropout, nn_op_transpose, nn_op_concat,
+    nn_op_split, nn_op_slice, nn_op_resize, nn_op_upsample, nn_op_max_pool, nn_op_average_pool,
+    nn_op_global_average_pool;

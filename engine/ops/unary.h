@@ -59,7 +59,7 @@ static inline int nn_unary_run(const NnCall *call, NnRangeFunc range, int64_t co
         .min_inputs = 1,                                                                          \
         .max_inputs = 1,                                                                          \
         .max_outputs = 1,                                                                         \
-        .flags = op_flags,                                                                        \
+        .flags = (op_flags) | NN_OP_ELEMENTWISE,                                                  \
         .params_bytes = sizeof(NnUnaryParams),                                                    \
         .prepare = prepare_func,                                                                  \
         .infer = infer_func,                                                                      \

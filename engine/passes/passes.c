@@ -8,6 +8,7 @@ static const struct {
     { "identity", nn_pass_identity },     { "batch_norm", nn_pass_batch_norm },
     { "affine", nn_pass_affine },         { "silu", nn_pass_silu },
     { "residual", nn_pass_residual },     { "activation", nn_pass_activation },
+    { "layout", nn_pass_layout },
 };
 
 int nn_passes_run(NnGraph *graph, bool verify, NnError *error)

@@ -23,3 +23,5 @@ NN_MUST_CHECK int nn_pass_silu(NnGraph *graph);
 NN_MUST_CHECK int nn_pass_residual(NnGraph *graph);
 /* Conv, then an activation: Conv that applies it to its tiles. */
 NN_MUST_CHECK int nn_pass_activation(NnGraph *graph);
+/* Pictures channels-last, in operators of our own: ops/nhwc.h. */
+NN_MUST_CHECK int nn_pass_layout(NnGraph *graph);

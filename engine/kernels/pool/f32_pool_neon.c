@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/simd/f32_neon.h"
+
+#include "kernels/pool/f32_pool_simd.h"
+
+void nn_f32_pool__neon(const NnPoolRows *pool, float *y, int64_t count)
+{
+    pool_all(pool, y, count);
+}

@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Convolution between channels-last pictures, as a product that is never packed: a
+ * tile of the kernel reads the channels of its pixels where they lie, tap by tap, and
+ * only taps that touch the border are copied, with zeros for what lies outside. A
+ * second operator reads its few channels from planes, which is how pictures come in:
+ * there a tap is a row of the kernel in one plane. */
+
+#include "ops/conv.h"
+#include "ops/nhwc.h"
+
+/* Products are summed in blocks of about this many, so that the pixels and the weights
+ * of a tile lie in the first-level cache. Blocks depend on the shape alone. */
+#define K_BLOCK 256
+/* Tiles whose pixels are held while a panel of weights passes over them. */
+#define GROUP 2
+/* Weights of a block of output channels, and pixels that a block of K is summed for:
+ * both stay in the second-level cache meanwhile. */
+#define WEIGHT_BYTES ((int64_t)384 << 10)
+#define PIXEL_BLOCK 128
+/* Tiles a loop should have for each thread, so that all end together. */
+#define TILES_PER_THREAD 3
+
+/* What the weights behind it were packed for. */
+typedef struct ConvState {
+    _Alignas(64) int64_t nr, lanes;
+    int64_t out_channels, k, planar;
+} ConvState;
+
+typedef struct Conv {
+    const NnCall *call;
+    const NnConvParams *params;
+    const NnF32Conv *kernel;
+    NnConvGeometry g;
+    bool planar;
+    int64_t n_taps, run;        /* taps and floats that each has side by side */
+    int64_t block_taps, block_run;      /* of them in one block of K */
+    int64_t tiles_in_row, tiles;        /* of a picture */
+    int64_t block_tiles, n_pixel_blocks;
+    int64_t block_channels, n_channel_blocks;
+    char *scratch;
+    size_t worker_bytes;
+} Conv;
+
+/* The call as the standard's Conv would see it. */
+typedef struct Standard {
+    NnTensor tensors[4];
+    const NnTensor *in[4];
+    NnCall call;
+} Standard;
+
+static void as_standard(const NnCall *call, bool planar, Standard *s)
+{
+    s->call = *call;
+    s->call.in = s->in;
+    for (size_t i = 0; i < call->n_in; i++) {
+        s->in[i] = call->in[i];
+        if (!call->in[i] || i == 1 || i == 2 || (i == 0 && planar))
+            continue;
+        s->tensors[i] = nn_nhwc_as_planar(call->in[i]);
+        s->in[i] = &s->tensors[i];
+    }
+}
+
+static int infer(const NnCall *call, bool planar)
+{
+    NnTensor out = { 0 }, *outs[] = { &out };
+    Standard s;
+    int r;
+
+    r = nn_check_rank(call, 0, 4, 4);
+    if (r < 0)
+        return r;
+    as_standard(call, planar, &s);
+    s.call.out = outs;
+    s.call.n_out = 1;
+    r = nn_op_conv.infer(&s.call);
+    if (r < 0)
+        return r;
+    out = nn_nhwc_from_planar(&out);
+    return nn_set_output(call, 0, out.dtype, out.rank, out.dims);
+}
+
+static int conv_infer(const NnCall *call)
+{
+    return infer(call, false);
+}
+
+static int planar_infer(const NnCall *call)
+{
+    return infer(call, true);
+}
+
+/* What follows from shapes and kernel alone. */
+static int shape(const NnCall *call, bool planar, Conv *ret)
+{
+    Conv c = { .call = call, .params = call->params, .planar = planar };
+    Standard s;
+    int r;
+
+    as_standard(call, planar, &s);
+    r = nn_conv_geometry(&s.call, &c.g);
+    if (r < 0)
+        return r;
+    if (planar && c.g.dilation_w != 1)
+        return nn_error_set(call->error, -EBADMSG, "a dilated convolution reads no planes");
+    c.kernel = &call->kernels->f32_conv;
+    c.n_taps = c.g.kernel_h * (planar ? c.g.channels : c.g.kernel_w);
+    c.run = planar ? c.g.kernel_w : c.g.channels;
+    c.block_taps = NN_MIN(NN_MAX(K_BLOCK / c.run, 1), c.n_taps);
+    c.block_run = nn_align_up(nn_div_up(c.run, nn_div_up(c.run, K_BLOCK)), 8);
+    c.block_run = NN_MIN(c.block_run, c.run);
+    *ret = c;
+    return 0;
+}
+
+static int64_t panel_width(const Conv *c, int64_t columns)
+{
+    return nn_align_up(columns, c->kernel->lanes);
+}
+
+static size_t state_bytes(const Conv *c)
+{
+    return sizeof(ConvState) +
+           (size_t)(panel_width(c, c->g.out_channels) * c->n_taps * c->run) * sizeof(float);
+}
+
+/* Where the weight of one row of a panel stands behind those of its output channel. */
+static int64_t weight_index(const Conv *c, int64_t k)
+{
+    int64_t taps = c->g.kernel_h * c->g.kernel_w;
+
+    return c->planar ? k : k % c->run * taps + k / c->run;
+}
+
+static void pack_weights(const Conv *c, const float *w, float *to)
+{
+    int64_t k_all = c->n_taps * c->run;
+
+    for (int64_t j = 0; j < c->g.out_channels; j += c->kernel->nr) {
+        int64_t columns = NN_MIN(c->g.out_channels - j, c->kernel->nr);
+        int64_t width = panel_width(c, columns);
+
+        for (int64_t k = 0; k < k_all; k++, to += width) {
+            const float *from = w + j * k_all + weight_index(c, k);
+
+            for (int64_t i = 0; i < width; i++)
+                to[i] = i < columns ? from[i * k_all] : 0.0f;
+        }
+    }
+}
+
+static int create(const NnCall *call, bool planar, void **ret_state, size_t *ret_bytes)
+{
+    ConvState *state;
+    Conv c;
+    int r;
+
+    r = shape(call, planar, &c);
+    if (r < 0)
+        return r;
+    if (!call->in[1]->data)
+        return nn_error_set(call->error, -EBADMSG, "its weights are not constant");
+    state = nn_aligned_alloc(state_bytes(&c));
+    if (!state)
+        return -ENOMEM;
+    memset(state, 0, sizeof(*state));
+    state->nr = c.kernel->nr;
+    state->lanes = c.kernel->lanes;
+    state->out_channels = c.g.out_channels;
+    state->k = c.n_taps * c.run;
+    state->planar = planar;
+    pack_weights(&c, call->in[1]->data, (float *)(state + 1));
+    *ret_state = state;
+    *ret_bytes = state_bytes(&c);
+    return 0;
+}
+
+static int conv_create(const NnCall *call, void **ret_state, size_t *ret_bytes)
+{
+    return create(call, false, ret_state, ret_bytes);
+}
+
+static int planar_create(const NnCall *call, void **ret_state, size_t *ret_bytes)
+{
+    return create(call, true, ret_state, ret_bytes);
+}
+
+static int check_state(const NnCall *call, bool planar, const void *state, size_t bytes)
+{
+    const ConvState *st = state;
+    Conv c;
+    int r;
+
+    r = shape(call, planar, &c);
+    if (r < 0)
+        return r;
+    if (bytes != state_bytes(&c) || st->nr != c.kernel->nr || st->lanes != c.kernel->lanes ||
+        st->out_channels != c.g.out_channels || st->k != c.n_taps * c.run || st->planar != planar)
+        return nn_error_set(call->error, -EBADMSG, "its weights were packed for another shape");
+    return 0;
+}
+
+static int conv_check_state(const NnCall *call, const void *state, size_t bytes)
+{
+    return check_state(call, false, state, bytes);
+}
+
+static int planar_check_state(const NnCall *call, const void *state, size_t bytes)
+{
+    return check_state(call, true, state, bytes);
+}
+
+/* Scratch of one worker: taps of a group of tiles, then copies of those at the border. */
+static size_t taps_bytes(const Conv *c)
+{
+    return nn_align_up((size_t)(GROUP * c->block_taps) * sizeof(NnConvTap), 64);
+}
+
+static size_t worker_bytes(const Conv *c)
+{
+    int64_t floats = GROUP * c->block_taps * c->block_run * c->kernel->mr;
+
+    return taps_bytes(c) + nn_align_up((size_t)floats * sizeof(float), 64);
+}
+
+static size_t scratch(const NnCall *call, bool planar)
+{
+    Conv c;
+
+    if (shape(call, planar, &c) < 0)
+        return 0;
+    return worker_bytes(&c) * nn_pool_threads(call->pool);
+}
+
+static size_t conv_scratch(const NnCall *call)
+{
+    return scratch(call, false);
+}
+
+static size_t planar_scratch(const NnCall *call)
+{
+    return scratch(call, true);
+}
+
+/* A 1×1 convolution sees no neighbours: its rows may be taken for one long one. */
+static void flatten_pointwise(NnConvGeometry *g)
+{
+    if (g->kernel_h != 1 || g->kernel_w != 1 || g->stride_h != 1 || g->stride_w != 1 ||
+        g->pad_top != 0 || g->pad_left != 0 || g->in_h != g->out_h || g->in_w != g->out_w)
+        return;
+    g->in_w *= g->in_h;
+    g->out_w = g->in_w;
+    g->in_h = g->out_h = 1;
+}
+
+/* Weights of a block of channels fit the cache; with threads, blocks are made smaller
+ * until there are enough, pixels first. */
+static void choose_blocks(Conv *c, unsigned threads)
+{
+    int64_t nr = c->kernel->nr, panels = nn_div_up(c->g.out_channels, nr);
+    int64_t panel_bytes = c->n_taps * c->run * nr * (int64_t)sizeof(float);
+    int64_t wanted = threads > 1 ? (int64_t)threads * TILES_PER_THREAD : 1, blocks;
+
+    c->tiles_in_row = nn_div_up(c->g.out_w, c->kernel->mr);
+    c->tiles = c->g.out_h * c->tiles_in_row;
+    blocks = NN_MIN(nn_div_up(panels * panel_bytes, WEIGHT_BYTES), panels);
+    c->block_tiles = nn_div_up(PIXEL_BLOCK, c->kernel->mr);
+    c->block_tiles =
+        NN_MIN(c->block_tiles, NN_MAX(nn_div_up(c->g.batch * c->tiles, wanted), GROUP));
+    c->n_pixel_blocks = nn_div_up(c->tiles, c->block_tiles);
+    blocks = NN_MIN(NN_MAX(blocks, nn_div_up(wanted, c->g.batch * c->n_pixel_blocks)), panels);
+    c->block_channels = nn_div_up(panels, blocks) * nr;
+    c->n_channel_blocks = nn_div_up(c->g.out_channels, c->block_channels);
+}
+
+/* Some pixels of one row of the output. */
+typedef struct Tile {
+    int64_t y, x;
+    int pixels;
+    NnConvTap *taps;            /* those of the block of K that see the picture */
+    int64_t n_taps;
+} Tile;
+
+/* Tiles of a row are of one width but for the last. */
+static Tile locate_tile(const Conv *c, int64_t index)
+{
+    int64_t width = nn_div_up(c->g.out_w, c->tiles_in_row);
+    Tile t = { .y = index / c->tiles_in_row, .x = index % c->tiles_in_row * width };
+
+    t.pixels = (int)NN_MAX(NN_MIN(width, c->g.out_w - t.x), 0);
+    return t;
+}
+
+/* A block of K: taps tap…tap+n_taps-1, floats first…first+run-1 of each. */
+typedef struct KBlock {
+    int64_t tap, n_taps, first, run;
+} KBlock;
+
+/* Copies what pixels see under one tap, with zeros outside: `x` is the place in the
+ * row of the first, `step` from one to the next. */
+static void copy_border(const Conv *c, const float *row, int64_t x, int64_t step, int pixels,
+                        const KBlock *k, float *to)
+{
+    int64_t run = k->run;
+
+    for (int i = 0; i < pixels; i++, x += step, to += run) {
+        if (c->planar) {
+            for (int64_t j = 0; j < run; j++)
+                to[j] = x + j >= 0 && x + j < c->g.in_w ? row[x + j] : 0.0f;
+        } else if (x >= 0 && x < c->g.in_w) {
+            memcpy(to, row + x * c->g.in_pitch, (size_t)run * sizeof(float));
+        } else {
+            memset(to, 0, (size_t)run * sizeof(float));
+        }
+    }
+}
+
+/* One tap of a tile; false when it sees padding alone. `*copies` moves on when the
+ * pixels had to be copied. */
+static bool make_tap(const Conv *c, const float *picture, const Tile *t, int64_t tap,
+                     const KBlock *k, float **copies, NnConvTap *ret)
+{
+    const NnConvGeometry *g = &c->g;
+    int64_t columns = c->planar ? 1 : g->kernel_w, ky = tap / columns % g->kernel_h;
+    int64_t y = t->y * g->stride_h - g->pad_top + ky * g->dilation_h;
+    int64_t x = t->x * g->stride_w - g->pad_left + tap % columns * g->dilation_w;
+    int64_t last = x + (t->pixels - 1) * g->stride_w, reach = c->planar ? k->run - 1 : 0;
+    const float *row;
+
+    x += c->planar ? k->first : 0;
+    last += c->planar ? k->first : 0;
+    if (y < 0 || y >= g->in_h || last + reach < 0 || x >= g->in_w)
+        return false;
+    row = c->planar ? picture + (tap / g->kernel_h * g->in_h + y) * g->in_w
+                    : picture + y * g->in_w * g->in_pitch + k->first;
+    ret->k = tap * c->run + k->first;
+    if (x >= 0 && last + reach < g->in_w) {
+        int64_t pitch = c->planar ? 1 : g->in_pitch;
+
+        ret->x = row + x * pitch;
+        ret->stride = g->stride_w * pitch;
+        return true;
+    }
+    copy_border(c, row, x, g->stride_w, t->pixels, k, *copies);
+    ret->x = *copies;
+    ret->stride = k->run;
+    *copies += t->pixels * k->run;
+    return true;
+}
+
+/* What one tile of the pool does. */
+typedef struct Block {
+    const float *picture;
+    int64_t image, tile, n_tiles, channel, n_channels;
+    char *scratch;
+} Block;
+
+static void make_group(const Conv *c, const Block *b, const KBlock *k, int64_t first, Tile *tiles,
+                       int n_tiles)
+{
+    NnConvTap *taps = (NnConvTap *)b->scratch;
+    float *copies = (float *)(b->scratch + taps_bytes(c));
+
+    for (int i = 0; i < n_tiles; i++) {
+        Tile *t = &tiles[i];
+
+        *t = locate_tile(c, first + i);
+        t->taps = taps + i * c->block_taps;
+        for (int64_t tap = k->tap; t->pixels > 0 && tap < k->tap + k->n_taps; tap++)
+            if (make_tap(c, b->picture, t, tap, k, &copies, &t->taps[t->n_taps]))
+                t->n_taps++;
+    }
+}
+
+/* Every panel of the block's channels over the pixels of a group. */
+static void multiply_group(const Conv *c, const Block *b, const KBlock *k, const Tile *tiles,
+                           int n_tiles)
+{
+    const NnTensor *bias = nn_input(c->call, 2), *residual = nn_input(c->call, 3);
+    const float *weights = (const float *)((const ConvState *)c->call->state + 1);
+    bool start = k->tap == 0 && k->first == 0;
+    bool end = k->tap + k->n_taps == c->n_taps && k->first + k->run == c->run;
+    NnConvTile tile = {
+        .channels = k->run,
+        .ldy = c->g.out_pitch,
+        .ldr = c->g.residual_pitch,
+        .accumulate = !start,
+        .activation = end ? &c->params->activation : NULL,
+    };
+
+    for (int64_t j = b->channel; j < b->channel + b->n_channels; j += c->kernel->nr) {
+        tile.columns = (int)NN_MIN(c->g.out_channels - j, c->kernel->nr);
+        tile.weights = weights + j * c->n_taps * c->run;
+        tile.bias = end && bias ? (const float *)bias->data + j : NULL;
+        for (int i = 0; i < n_tiles; i++) {
+            int64_t pixel =
+                (b->image * c->g.out_h + tiles[i].y) * c->g.out_w + tiles[i].x;
+
+            if (tiles[i].pixels == 0)
+                continue;
+            tile.taps = tiles[i].taps;
+            tile.n_taps = tiles[i].n_taps;
+            tile.pixels = tiles[i].pixels;
+            tile.y = (float *)c->call->out[0]->data + pixel * c->g.out_pitch + j;
+            tile.residual = end && c->params->residual
+                                ? (const float *)residual->data + pixel * c->g.residual_pitch + j
+                                : NULL;
+            c->kernel->func(&tile);
+        }
+    }
+}
+
+static void run_k_block(const Conv *c, const Block *b, const KBlock *k)
+{
+    Tile tiles[GROUP];
+
+    for (int64_t i = 0; i < b->n_tiles; i += GROUP) {
+        int n = (int)NN_MIN(b->n_tiles - i, GROUP);
+
+        make_group(c, b, k, b->tile + i, tiles, n);
+        multiply_group(c, b, k, tiles, n);
+    }
+}
+
+static void conv_tile(void *argument, size_t index, unsigned worker)
+{
+    const Conv *c = argument;
+    int64_t at = (int64_t)index, picture = c->g.in_h * c->g.in_w *
+                                           (c->planar ? c->g.channels : c->g.in_pitch);
+    Block b = { .scratch = c->scratch + worker * c->worker_bytes };
+
+    b.tile = at % c->n_pixel_blocks * c->block_tiles;
+    at /= c->n_pixel_blocks;
+    b.image = at % c->g.batch;
+    b.channel = at / c->g.batch * c->block_channels;
+    b.n_tiles = NN_MIN(c->block_tiles, c->tiles - b.tile);
+    b.n_channels = NN_MIN(c->block_channels, c->g.out_channels - b.channel);
+    b.picture = (const float *)c->call->in[0]->data + b.image * picture;
+    for (int64_t tap = 0; tap < c->n_taps; tap += c->block_taps)
+        for (int64_t first = 0; first < c->run; first += c->block_run) {
+            KBlock k = {
+                .tap = tap,
+                .n_taps = NN_MIN(c->block_taps, c->n_taps - tap),
+                .first = first,
+                .run = NN_MIN(c->block_run, c->run - first),
+            };
+
+            run_k_block(c, &b, &k);
+        }
+}
+
+static int run(const NnCall *call, bool planar)
+{
+    Conv c;
+    int r;
+
+    r = shape(call, planar, &c);
+    if (r < 0)
+        return r;
+    if (!call->state)
+        return nn_error_set(call->error, -EBADMSG, "its weights are not constant");
+    if (c.g.batch == 0)
+        return 0;
+    c.g.in_pitch = planar ? 0 : nn_in_pitch(call, 0);
+    c.g.out_pitch = nn_out_pitch(call, 0);
+    c.g.residual_pitch = c.params->residual ? nn_in_pitch(call, 3) : 0;
+    if (!planar)
+        flatten_pointwise(&c.g);
+    choose_blocks(&c, nn_pool_threads(call->pool));
+    c.scratch = call->scratch;
+    c.worker_bytes = worker_bytes(&c);
+    nn_pool_run(call->pool, (size_t)(c.g.batch * c.n_pixel_blocks * c.n_channel_blocks), conv_tile,
+                &c);
+    return 0;
+}
+
+static int conv_run(const NnCall *call)
+{
+    return run(call, false);
+}
+
+static int planar_run(const NnCall *call)
+{
+    return run(call, true);
+}
+
+static int conv_prepare(const NnNode *node, void *params, NnError *error)
+{
+    return nn_op_conv.prepare(node, params, error);
+}
+
+static NnFused conv_fused(void *params)
+{
+    return nn_op_conv.fused(params);
+}
+
+static uint64_t flops(const NnCall *call, bool planar)
+{
+    Standard s;
+
+    as_standard(call, planar, &s);
+    return nn_op_conv.flops(&s.call);
+}
+
+static uint64_t conv_flops(const NnCall *call)
+{
+    return flops(call, false);
+}
+
+static uint64_t planar_flops(const NnCall *call)
+{
+    return flops(call, true);
+}
+
+#define CONV_OP(symbol, name, verb)             \
+    const NnOp nn_op_##symbol = {               \
+        .type = name,                           \
+        .domain = NN_NHWC_DOMAIN,               \
+        .since = 1,                             \
+        .min_inputs = 2,                        \
+        .max_inputs = 4,                        \
+        .max_outputs = 1,                       \
+        .flags = NN_OP_PITCH | NN_OP_NO_FOLD,                   \
+        .params_bytes = sizeof(NnConvParams),   \
+        .prepare = conv_prepare,                \
+        .infer = verb##_infer,                  \
+        .create = verb##_create,                \
+        .check_state = verb##_check_state,      \
+        .fused = conv_fused,                    \
+        .scratch = verb##_scratch,              \
+        .run = verb##_run,                      \
+        .flops = verb##_flops,                  \
+    };
+
+CONV_OP(nhwc_conv, "Conv", conv)
+CONV_OP(nhwc_conv_planar, "ConvPlanar", planar)
