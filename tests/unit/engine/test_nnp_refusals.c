@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "nnp.h"
+#include "ops/nhwc.h"
 #include "test.h"
 
 /* Loads and expects this; a sentence begins with the name. */
@@ -196,14 +197,14 @@ static void test_lies(void)
     uint8_t *onnx = image_network(&n);
     NnModel *model = load_bytes(context, onnx, n);
     NnGraph *graph = model->program->graph;
-    NnStep *step = model->program->steps;
-    NnNode *node = &graph->nodes[0];
+    NnStep *step = &model->program->steps[1]; /* behind the one that makes x channels-last */
+    NnNode *node = &graph->nodes[1];
     NnConvParams *params = node->params, was = *params;
     NnValueId first = node->inputs[0];
     const NnOp *op = node->op;
     void *state = step->state;
 
-    TEST_TRUE(op == &nn_op_conv && state && step->node == node);
+    TEST_TRUE(op == &nn_op_nhwc_conv && state && step->node == node);
     step->state_bytes -= sizeof(float);
     lie(context, model, "(Conv, opset 13): its weights were packed for another shape");
     step->state_bytes += sizeof(float);

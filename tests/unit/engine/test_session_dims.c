@@ -307,7 +307,7 @@ static void test_sharing(void)
         TEST_INT(nn_model_bind(model, &binding, i ? &two : &one, &error), 0);
     }
     TEST_TRUE(one != two);
-    TEST_INT(one->n_steps, 2);
+    TEST_INT(one->n_steps, 3);
     TEST_TRUE(one->steps[0].state != NULL);
     TEST_TRUE(one->steps[0].state == two->steps[0].state);
     nn_model_unref(model, one);
