@@ -149,12 +149,12 @@ def chunk(name, data):
     return name + struct.pack('<I', len(data)) + data + b'\0' * (len(data) % 2)
 
 
-def avi_header(frames, biggest, movi_bytes):
+def avi_header(frames, biggest, movi_bytes, fps):
     """RIFF header of one Motion JPEG stream (Microsoft, "AVI RIFF File Reference")."""
     w, h = scene.WIDTH, scene.HEIGHT
-    main = struct.pack('<14I', 1000000 // FPS, biggest * FPS, 0, 0x10, frames, 0, 1, biggest, w, h,
+    main = struct.pack('<14I', 1000000 // fps, biggest * fps, 0, 0x10, frames, 0, 1, biggest, w, h,
                        0, 0, 0, 0)
-    stream = struct.pack('<4s4sIHHIIIIIIII4H', b'vids', b'MJPG', 0, 0, 0, 0, 1, FPS, 0, frames,
+    stream = struct.pack('<4s4sIHHIIIIIIII4H', b'vids', b'MJPG', 0, 0, 0, 0, 1, fps, 0, frames,
                          biggest, 0xFFFFFFFF, 0, 0, 0, w, h)
     bitmap = struct.pack('<IiiHH4sIiiII', 40, w, h, 1, 24, b'MJPG', w * h * 3, 0, 0, 0, 0)
     strl = b'strl' + chunk(b'strh', stream) + chunk(b'strf', bitmap)
@@ -164,7 +164,7 @@ def avi_header(frames, biggest, movi_bytes):
     return riff + hdrl + struct.pack('<4sI4s', b'LIST', movi_bytes, b'movi')
 
 
-def write_avi(path, jpegs):
+def write_avi(path, jpegs, fps=FPS):
     """Writes the frames and their index. The clips here stay far below AVI's 1 GB."""
     chunks = [chunk(b'00dc', j) for j in jpegs]
     index, offset = [], 4
@@ -172,7 +172,7 @@ def write_avi(path, jpegs):
         index.append(struct.pack('<4sIII', b'00dc', 0x10, offset, len(jpeg)))
         offset += len(packed)
     with open(path, 'wb') as out:
-        out.write(avi_header(len(jpegs), max(map(len, jpegs)), offset))
+        out.write(avi_header(len(jpegs), max(map(len, jpegs)), offset, fps))
         out.writelines(chunks)
         out.write(chunk(b'idx1', b''.join(index)))
 

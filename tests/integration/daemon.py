@@ -69,13 +69,13 @@ def drawn():
     return plates, {n: cv2.imencode('.jpg', p)[1].tobytes() for n, p in pictures.items()}
 
 
-def sequence(folder, pictures, name):
-    """A clip of these pictures in this order, one a second, as a source."""
+def sequence(folder, pictures, name, fps=1):
+    """A clip of these pictures in this order as a source."""
     import cv2
     frames = {picture: cv2.imread(str(folder / f'{picture}.jpg')) for picture in set(pictures)}
     height, width = frames[pictures[0]].shape[:2]
     clip = folder / f'{name}.avi'
-    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter_fourcc(*'MJPG'), 1, (width, height))
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter_fourcc(*'MJPG'), fps, (width, height))
     for picture in pictures:
         writer.write(frames[picture])
     writer.release()
