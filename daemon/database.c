@@ -186,6 +186,9 @@ int plated_database_open_for_reading(const char *path, sqlite3 **ret_db)
         sqlite3_close(db);
         return r;
     }
+    /* What stands in its schema is the file's word, not ours. */
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_busy_timeout(db, BUSY_MS);
     *ret_db = db;
     return 0;

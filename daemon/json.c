@@ -144,3 +144,41 @@ void plated_json_real(JsonBuilder *builder, const char *name, double value, int 
     json_builder_set_member_name(builder, name);
     json_builder_add_double_value(builder, plated_json_rounded(value, decimals));
 }
+
+/* The member when it is a value; its type is that of GLib. */
+static JsonNode *value_of(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+
+    return node && JSON_NODE_HOLDS_VALUE(node) ? node : NULL;
+}
+
+const char *plated_json_get_text(JsonObject *object, const char *name)
+{
+    JsonNode *node = value_of(object, name);
+
+    return node && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node)
+                                                                   : "";
+}
+
+double plated_json_get_number(JsonObject *object, const char *name)
+{
+    JsonNode *node = value_of(object, name);
+    GType type = node ? json_node_get_value_type(node) : G_TYPE_INVALID;
+
+    return type == G_TYPE_INT64 || type == G_TYPE_DOUBLE ? json_node_get_double(node) : 0;
+}
+
+bool plated_json_get_bool(JsonObject *object, const char *name)
+{
+    JsonNode *node = value_of(object, name);
+
+    return node && json_node_get_value_type(node) == G_TYPE_BOOLEAN && json_node_get_boolean(node);
+}
+
+JsonObject *plated_json_get_object(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+
+    return node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+}

@@ -23,3 +23,11 @@ void plated_json_bool(JsonBuilder *builder, const char *name, bool value);
 /* Rounded to so many decimals. */
 void plated_json_real(JsonBuilder *builder, const char *name, double value, int decimals);
 double plated_json_rounded(double value, int decimals);
+
+/* Members of an object that somebody else may have written: "" and 0 where there is none
+ * of this type. The text belongs to the object. */
+const char *plated_json_get_text(JsonObject *object, const char *name);
+double plated_json_get_number(JsonObject *object, const char *name);
+bool plated_json_get_bool(JsonObject *object, const char *name);
+/* NULL where there is no object. */
+JsonObject *plated_json_get_object(JsonObject *object, const char *name);

@@ -216,15 +216,13 @@ char *plated_payload_finish(const char *provisional)
 {
     g_autoptr(JsonNode) root = json_from_string(provisional, NULL);
     JsonObject *object;
-    JsonNode *type;
 
     if (!root || !JSON_NODE_HOLDS_OBJECT(root))
         return NULL;
     object = json_node_get_object(root);
-    type = json_object_get_member(object, "type");
-    if (!type || g_strcmp0(json_node_get_string(type), "provisional") != 0)
+    if (strcmp(plated_json_get_text(object, "type"), "provisional") != 0)
         return NULL;
-    json_node_set_string(type, "final");
+    json_node_set_string(json_object_get_member(object, "type"), "final");
     return plated_json_text(root);
 }
 

@@ -32,26 +32,12 @@ typedef struct Options {
 
 /* ---- printing ------------------------------------------------------------ */
 
-static const char *text_of(JsonObject *object, const char *member)
-{
-    const char *text = json_object_get_string_member_with_default(object, member, "");
-
-    return text ? text : "";
-}
-
 /* A member of an object that may be null. */
 static const char *text_in(JsonObject *object, const char *name, const char *member)
 {
-    JsonNode *node = json_object_get_member(object, name);
+    JsonObject *inner = plated_json_get_object(object, name);
 
-    return node && JSON_NODE_HOLDS_OBJECT(node) ? text_of(json_node_get_object(node), member) : "";
-}
-
-static double confidence_of(JsonObject *passage)
-{
-    JsonNode *node = json_object_get_member(passage, "confidence");
-
-    return node && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_double(node) : 0;
+    return inner ? plated_json_get_text(inner, member) : "";
 }
 
 static const char *or_dash(const char *text)
@@ -61,11 +47,14 @@ static const char *or_dash(const char *text)
 
 static void print_line(JsonObject *passage)
 {
-    printf("%s %s %.2f %s %s %s %s %s\n", text_of(passage, "first_seen"),
-           or_dash(text_of(passage, "plate")), confidence_of(passage),
-           or_dash(text_in(passage, "region", "code")), or_dash(text_of(passage, "direction")),
+    printf("%s %s %.2f %s %s %s %s %s\n", plated_json_get_text(passage, "first_seen"),
+           or_dash(plated_json_get_text(passage, "plate")),
+           plated_json_get_number(passage, "confidence"),
+           or_dash(text_in(passage, "region", "code")),
+           or_dash(plated_json_get_text(passage, "direction")),
            or_dash(text_in(passage, "access", "decision")),
-           or_dash(text_in(passage, "access", "name")), or_dash(text_of(passage, "camera")));
+           or_dash(text_in(passage, "access", "name")),
+           or_dash(plated_json_get_text(passage, "camera")));
 }
 
 /* A cell that begins with = would be a formula to a spreadsheet. */
@@ -85,17 +74,17 @@ static void print_cell(const char *text, char end)
 
 static void print_csv(JsonObject *passage)
 {
-    print_cell(text_of(passage, "first_seen"), ',');
-    print_cell(text_of(passage, "last_seen"), ',');
-    print_cell(text_of(passage, "camera"), ',');
-    print_cell(text_of(passage, "plate"), ',');
-    printf("%.4g,", confidence_of(passage));
+    print_cell(plated_json_get_text(passage, "first_seen"), ',');
+    print_cell(plated_json_get_text(passage, "last_seen"), ',');
+    print_cell(plated_json_get_text(passage, "camera"), ',');
+    print_cell(plated_json_get_text(passage, "plate"), ',');
+    printf("%.4g,", plated_json_get_number(passage, "confidence"));
     print_cell(text_in(passage, "region", "code"), ',');
-    print_cell(text_of(passage, "direction"), ',');
+    print_cell(plated_json_get_text(passage, "direction"), ',');
     print_cell(text_in(passage, "access", "decision"), ',');
     print_cell(text_in(passage, "access", "name"), ',');
-    print_cell(text_of(passage, "snapshot"), ',');
-    print_cell(text_of(passage, "id"), '\n');
+    print_cell(plated_json_get_text(passage, "snapshot"), ',');
+    print_cell(plated_json_get_text(passage, "id"), '\n');
 }
 
 static bool print_row(void *userdata, const char *payload)

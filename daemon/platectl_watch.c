@@ -11,6 +11,7 @@
 
 #include "base/util.h"
 #include "broker.h"
+#include "json.h"
 #include "platectl.h"
 
 typedef struct Watch {
@@ -21,24 +22,15 @@ typedef struct Watch {
     bool json;
 } Watch;
 
-static const char *text_of(JsonObject *object, const char *member)
-{
-    const char *text = json_object_get_string_member_with_default(object, member, "");
-
-    return text ? text : "";
-}
-
 static void print_passage(JsonObject *passage)
 {
-    JsonNode *region = json_object_get_member(passage, "region");
-    const char *code = "";
+    JsonObject *region = plated_json_get_object(passage, "region");
+    const char *code = region ? plated_json_get_text(region, "code") : "";
 
-    if (region && JSON_NODE_HOLDS_OBJECT(region))
-        code = text_of(json_node_get_object(region), "code");
-    printf("%s %-11s %s %.2f %s %s %s\n", text_of(passage, "last_seen"), text_of(passage, "type"),
-           text_of(passage, "plate"),
-           json_object_get_double_member_with_default(passage, "confidence", 0), *code ? code : "-",
-           text_of(passage, "direction"), text_of(passage, "camera"));
+    printf("%s %-11s %s %.2f %s %s %s\n", plated_json_get_text(passage, "last_seen"),
+           plated_json_get_text(passage, "type"), plated_json_get_text(passage, "plate"),
+           plated_json_get_number(passage, "confidence"), *code ? code : "-",
+           plated_json_get_text(passage, "direction"), plated_json_get_text(passage, "camera"));
 }
 
 static void on_message(void *userdata, const char *topic, const void *payload, size_t n,

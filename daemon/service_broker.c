@@ -6,6 +6,7 @@
 
 #include "base/util.h"
 #include "broker.h"
+#include "command.h"
 #include "discovery.h"
 #include "service_private.h"
 
@@ -45,6 +46,10 @@ static gboolean reload(gpointer userdata)
 
 static void command_snapshot(PlatedService *service)
 {
+    if (service->privacy) {
+        plated_log(service->log, PLATED_LOG_WARNING, "no snapshot: [privacy] hash is set");
+        return;
+    }
     service->snapshot_commanded = true;
     plated_worker_snapshot(service->worker);
 }
@@ -57,17 +62,21 @@ static void on_command(void *userdata, const char *topic, const void *payload, s
 
     if (!service->config->mqtt.commands || service->stopping)
         return;
-    if (retained)
+    if (retained) {
         plated_log(service->log, PLATED_LOG_WARNING, "a retained command is not obeyed");
-    else if (n == strlen("snapshot") && memcmp(payload, "snapshot", n) == 0 && service->privacy)
-        plated_log(service->log, PLATED_LOG_WARNING, "no snapshot: [privacy] hash is set");
-    else if (n == strlen("snapshot") && memcmp(payload, "snapshot", n) == 0)
+        return;
+    }
+    switch (plated_command_parse(payload, n)) {
+    case PLATED_COMMAND_SNAPSHOT:
         command_snapshot(service);
-    else if (n == strlen("reload") && memcmp(payload, "reload", n) == 0)
+        break;
+    case PLATED_COMMAND_RELOAD:
         g_idle_add(reload, service); /* the connection may go, which is calling us */
-    else
+        break;
+    case PLATED_COMMAND_NONE:
         plated_log(service->log, PLATED_LOG_WARNING,
                    "a command of %zu bytes is neither snapshot nor reload", n);
+    }
 }
 
 static void on_connected(void *userdata)

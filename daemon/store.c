@@ -8,6 +8,7 @@
 
 #include "base/util.h"
 #include "database.h"
+#include "json.h"
 
 #define SCHEMA_VERSION 1
 
@@ -154,8 +155,6 @@ void plated_store_set_limits(PlatedStore *store, const PlatedStoreLimits *limits
 static int insert(sqlite3 *db, JsonObject *passage, const char *payload)
 {
     _cleanup_(plated_statement_freep) sqlite3_stmt *statement = NULL;
-    const char *id = json_object_get_string_member_with_default(passage, "id", "");
-    const char *plate = json_object_get_string_member_with_default(passage, "plate", "");
     int r;
 
     r = plated_database_prepare(db,
@@ -165,13 +164,11 @@ static int insert(sqlite3 *db, JsonObject *passage, const char *payload)
                                 &statement);
     if (r < 0)
         return r;
-    sqlite3_bind_text(statement, 1, id ? id : "", -1, SQLITE_STATIC);
-    sqlite3_bind_text(statement, 2, plate ? plate : "", -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 1, plated_json_get_text(passage, "id"), -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, plated_json_get_text(passage, "plate"), -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 3,
-                       json_object_get_int_member_with_default(passage, "first_seen_ms", 0));
-    sqlite3_bind_int(
-        statement, 4,
-        json_object_get_boolean_member_with_default(passage, "clock_synchronised", FALSE));
+                       (int64_t)CLAMP(plated_json_get_number(passage, "first_seen_ms"), 0, 1e15));
+    sqlite3_bind_int(statement, 4, plated_json_get_bool(passage, "clock_synchronised"));
     sqlite3_bind_text(statement, 5, payload, -1, SQLITE_STATIC);
     return plated_database_result(sqlite3_step(statement));
 }

@@ -59,6 +59,9 @@ TARGETS = {
     'nnef': ('NNEF from a directory to run', ['engine/nnef/']),
     'nnp': ('compiled models from file to run', ['engine/nnp/']),
     'config': ('the configuration file', ['daemon/config']),
+    'list': ('access lists, and decisions by them', ['daemon/list']),
+    'command': ('commands over MQTT', ['daemon/command']),
+    'store': ('the store of passages, and messages for it', ['daemon/store', 'daemon/database']),
 }
 # The test run lets every allocation fail for the other corpora, so that this target has none.
 NO_CORPUS = {'alloc'}
