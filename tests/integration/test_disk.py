@@ -92,7 +92,7 @@ class Disk(Case):
                              store={'file': self.disk / 'events.db'})
         again = self.deliver(second, decided)
         self.end(second)
-        print(f'full disk: {len(decided)} messages told, {full} before it was known, all delivered, '
+        print(f'## full disk: {len(decided)} messages told, {full} before it was known, all delivered, '
               f'{again} again', file=sys.stderr)
 
     def test_away_at_start(self):
@@ -115,7 +115,7 @@ class Disk(Case):
         told = keys(second.decided())
         again = self.deliver(second, kept + told)
         self.end(second)
-        print(f'read-only at start: {len(kept)} kept from before and {len(told)} told since, '
+        print(f'## read-only at start: {len(kept)} kept from before and {len(told)} told since, '
               f'{again} again', file=sys.stderr)
 
     def test_read_only(self):
@@ -138,7 +138,7 @@ class Disk(Case):
         told = keys(daemon.decided())
         again = self.deliver(daemon, told)
         self.end(daemon)
-        print(f'read-only disk: {len(told)} messages told and delivered, {again} again',
+        print(f'## read-only disk: {len(told)} messages told and delivered, {again} again',
               file=sys.stderr)
 
 

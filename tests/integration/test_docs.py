@@ -63,7 +63,7 @@ class Docs(unittest.TestCase):
     def test_verbs_of_the_front_door(self):
         told = subprocess.run([ROOT / 'run', 'help'], capture_output=True, text=True, check=True)
         verbs = set(re.findall(r'\./run (\w+)', told.stdout))
-        self.assertEqual(verbs, {'demo', 'test', 'build', 'bench', 'fuzz', 'soak', 'arm64',
+        self.assertEqual(verbs, {'demo', 'test', 'build', 'bench', 'fuzz', 'soak', 'kills', 'arm64',
                                  'install', 'help'})
         for page, program, words in self.words():
             if program == './run':

@@ -226,7 +226,7 @@ class Brokers(Case):
         # What the bad broker did not acknowledge was never the good one's; its own connection held.
         self.assertEqual(len(received), len(set(received)))
         self.assertIn('connected to broker', ' '.join(case.lines(6)))
-        print(f'{case.name}: {case.connections} connections, {case.repeated()} repeated failures, '
+        print(f'## {case.name}: {case.connections} connections, {case.repeated()} repeated failures, '
               f'{len(case.kept)} messages kept, {len(received)} delivered; {case.warned[0]}',
               file=sys.stderr)
 
@@ -302,7 +302,7 @@ class Backlog(Case):
         self.assertEqual(len(waiting), self.N)
         self.assertEqual(received, waiting)
         self.assertLess(peak - without, 4096)
-        print(f'{self.N} messages in {took:.0f} s; at most {without} KiB without them, '
+        print(f'## {self.N} messages in {took:.0f} s; at most {without} KiB without them, '
               f'{peak} KiB with them', file=sys.stderr)
 
 
@@ -401,7 +401,7 @@ class Killed(Case):
         return len(first)
 
     def test_kills(self):
-        print(f'PLATED_SEED={self.seed} PLATED_KILLS={self.kills}', file=sys.stderr)
+        print(f'## PLATED_SEED={self.seed} PLATED_KILLS={self.kills}', file=sys.stderr)
         mosquitto = self.mosquitto()
         subscriber = self.subscriber(mosquitto.port)
         left = self.kill_often(mosquitto)
@@ -416,7 +416,7 @@ class Killed(Case):
         self.assertLessEqual(len(received) - n, WINDOW * self.kills)
         end = Outbox(self.folder, self.folder / 'copy-end')
         self.assertEqual((end.whole, end.messages, end.owed), ('ok', {}, {}))
-        print(f'{self.kills} kills: {len(self.committed)} messages known to be committed, '
+        print(f'## {self.kills} kills: {len(self.committed)} messages known to be committed, '
               f'{n} delivered, {len(received) - n} again, {len(self.owed)} finals owed, '
               f'at most {left} left behind', file=sys.stderr)
 

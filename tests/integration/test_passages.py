@@ -50,10 +50,10 @@ class Vehicles(Case):
         for name, plates in self.truth.items():
             hits = sum(told[name].count(plate) == 1 for plate in plates)
             right, asked, passages = right + hits, asked + len(plates), passages + len(told[name])
-            print(f'{name}: {len(plates)} vehicles, {len(told[name])} passages, {hits} right',
+            print(f'## {name}: {len(plates)} vehicles, {len(told[name])} passages, {hits} right',
                   file=sys.stderr)
         precision, recall = right / max(1, passages), right / asked
-        print(f'passages: precision {precision:.3f}, recall {recall:.3f}', file=sys.stderr)
+        print(f'## passages: precision {precision:.3f}, recall {recall:.3f}', file=sys.stderr)
         self.assertEqual((precision, recall), (1, 1), f'told {told}, in view {self.truth}')
 
 
@@ -87,7 +87,7 @@ class Latency(Case):
         delays = sorted(delays)
         frames = f', after {min(reads)} to {max(reads)} readings' if reads else ''
         p50, p99 = delays[len(delays) // 2], delays[min(len(delays) - 1, len(delays) * 99 // 100)]
-        print(f'{name}: {len(delays)} times, p50 {p50:.0f} ms ({p50 * self.FPS / 1000:.1f} frames), '
+        print(f'## {name}: {len(delays)} times, p50 {p50:.0f} ms ({p50 * self.FPS / 1000:.1f} frames), '
               f'p99 {p99:.0f} ms ({p99 * self.FPS / 1000:.1f} frames){frames}', file=sys.stderr)
         return p50
 

@@ -79,7 +79,7 @@ class Events(Stored):
         wrote = written_bytes(daemon.process)
         self.assertEqual(daemon.end(), 0)
         self.assertEqual(self.asked(daemon), told)
-        print(f'2 passages: {wrote} bytes given to files and sockets, log and pictures among them',
+        print(f'## 2 passages: {wrote} bytes given to files and sockets, log and pictures among them',
               file=sys.stderr)
 
     def test_refusals(self):
