@@ -73,6 +73,7 @@ int plated_camera_new(const PlatedConfig *config, PlatedWorker *worker, PlatedCa
         .loop = config->camera.loop,
         .realtime = config->camera.realtime,
         .silence_us = config->camera.silence_us,
+        .frozen_us = config->camera.frozen_us,
     };
     int r;
 
@@ -103,6 +104,11 @@ bool plated_camera_is_live(const PlatedCamera *camera)
 bool plated_camera_is_still(const PlatedCamera *camera)
 {
     return lpr_source_is_still(camera->source);
+}
+
+int64_t plated_camera_alive_us(const PlatedCamera *camera)
+{
+    return lpr_source_alive_us(camera->source);
 }
 
 PlatedCamera *plated_camera_free(PlatedCamera *camera)

@@ -19,6 +19,8 @@ NN_MUST_CHECK int plated_camera_new(const PlatedConfig *config, PlatedWorker *wo
 NN_MUST_CHECK int plated_camera_start(PlatedCamera *camera, NnError *error);
 bool plated_camera_is_live(const PlatedCamera *camera);
 bool plated_camera_is_still(const PlatedCamera *camera);
+/* When its thread last came round: see lpr_source_alive_us(). */
+int64_t plated_camera_alive_us(const PlatedCamera *camera);
 /* Stops; neither frames nor states come afterwards. NULL is fine. Returns NULL. */
 PlatedCamera *plated_camera_free(PlatedCamera *camera);
 

@@ -23,7 +23,7 @@ typedef struct PlatedConfig {
         int width_px, height_px;
         double fps;
         bool loop, realtime, exit_at_end;
-        int64_t silence_us;
+        int64_t silence_us, frozen_us;
     } camera;
     struct {
         char *directory, *detector, *reader, *region, *cache;
@@ -31,7 +31,13 @@ typedef struct PlatedConfig {
     struct {
         int threads;
         int isa; /* 0: the best; see plated_config_isa() */
+        double hot_c;
     } engine;
+    struct {
+        bool gate;
+        int threshold;
+        int64_t hold_us, look_us;
+    } motion;
     struct {
         double detect_threshold, read_threshold;
         int min_plate_width_px, max_plate_width_px, max_plates;

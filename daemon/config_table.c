@@ -43,6 +43,9 @@ const PlatedConfigEntry plated_config_table[] = {
             "End the service once a clip is over and its passages are delivered."),
     NUMBER(camera, silence, silence_us, duration, 1, 3600, "10s",
            "A camera that gives no picture for so long is lost, and opened again."),
+    NUMBER(camera, frozen, frozen_us, duration, 0, 3600, "60s",
+           "So is one that gives the very same picture for so long, which no sensor does. 0: "
+           "never."),
 
     TEXT(models, directory, path, "",
          "Where model files without a path are looked for. Nothing means the directory of the "
@@ -59,6 +62,21 @@ const PlatedConfigEntry plated_config_table[] = {
            "Threads that compute. 0 takes one for each processor."),
     CHOICE(engine, isa, isa_names, "auto",
            "Instruction set at most; auto takes the best that the processor has."),
+    NUMBER(engine, hot, hot_c, real, 0, 120, "75",
+           "Temperature of the processor in °C from which frames are looked at less often: ten "
+           "degrees above it, one in a second. 0: never."),
+
+    BOOLEAN(motion, gate, "yes",
+            "Pass over frames in which nothing has moved. They are followed by the eye all the "
+            "same: see `look`."),
+    NUMBER(motion, threshold, threshold, integer, 1, 255, "6",
+           "Something has moved when the mean brightness of a square, an 80th of the width wide, "
+           "differs by so many levels of 255 from that in the last frame looked at."),
+    NUMBER(motion, hold, hold_us, duration, 0.1, 60, "2s",
+           "After something has moved, all frames are looked at for so long."),
+    NUMBER(motion, look, look_us, duration, 0.05, 10, "500ms",
+           "While nothing moves, one frame in so long is looked at, or in half of [passage] quiet "
+           "where that is shorter: what creeps or stands is seen."),
 
     NUMBER(recognition, detect_threshold, detect_threshold, real, 0.01, 1, "0.35",
            "Confidence from which something counts as a plate."),

@@ -121,6 +121,8 @@ static void add_camera(GString *out, const PlatedMetrics *m)
     counter(out, "plated_frames_total", "Frames looked at.", (double)s->frames);
     counter(out, "plated_frames_dropped_total", "Frames dropped for a newer one.",
             (double)s->frames_dropped);
+    counter(out, "plated_frames_passed_total",
+            "Frames passed over because nothing moved or for heat.", (double)s->frames_passed);
     gauge(out, "plated_frames_per_second", "Frames looked at in a second, over the last ten.",
           s->fps);
     gauge(out, "plated_frame_latency_seconds", "From the capture of a frame to its result.",
@@ -161,6 +163,7 @@ char *plated_metrics_text(const PlatedMetrics *m)
           s->temperature_c);
     gauge(out, "plated_throttled", "Whether heat or power supply slow the processor down now.",
           s->throttled < 0 ? NAN : s->throttled);
+    gauge(out, "plated_slowed", "Whether fewer frames are looked at because of heat.", s->slowed);
     add_process(out);
     return g_string_free(out, FALSE);
 }

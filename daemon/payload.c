@@ -281,8 +281,10 @@ char *plated_payload_state(const PlatedState *state)
         json_builder_add_null_value(b);
     else
         json_builder_add_boolean_value(b, state->throttled > 0);
+    plated_json_bool(b, "slowed", state->slowed);
     plated_json_int(b, "frames", (int64_t)state->frames);
     plated_json_int(b, "frames_dropped", (int64_t)state->frames_dropped);
+    plated_json_int(b, "frames_passed", (int64_t)state->frames_passed);
     plated_json_int(b, "backlog", (int64_t)state->backlog);
     plated_json_int(b, "passages_dropped", (int64_t)state->passages_dropped);
     plated_json_bool(b, "clock_synchronised", state->clock_synchronised);

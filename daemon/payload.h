@@ -48,7 +48,8 @@ typedef struct PlatedState {
     double latency_ms;        /* of a frame: from its capture to its result; <0: none yet */
     double temperature_c;     /* NaN: not known */
     int throttled;            /* 1: now, 0: not, -1: not known */
-    uint64_t frames, frames_dropped;
+    bool slowed;              /* looks at fewer frames, because of heat */
+    uint64_t frames, frames_dropped, frames_passed;
     uint64_t backlog, passages_dropped;
     bool clock_synchronised;
     int64_t uptime_us, realtime_us;

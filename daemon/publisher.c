@@ -172,7 +172,8 @@ void plated_publisher_passage(PlatedPublisher *publisher, const LprPassage *pass
     /* The gate does not wait for pictures. */
     PlatedVerdict verdict;
     bool decided = publisher->access && plated_access_decide(publisher->access, passage, &verdict);
-    PlatedMoment now = {plated_system_realtime_us(), plated_system_clock_synchronised("")};
+    PlatedMoment now = {plated_system_realtime_us(),
+                        plated_system_clock_synchronised(plated_system_root())};
     g_autofree char *snapshot = make_pictures(publisher, passage, now);
     PlatedPassageContext context = {
         .camera = publisher->camera,

@@ -132,6 +132,7 @@ static void commit(PlatedReload *reload)
     if (!plated_config_equal(old, reload->config, "passage", NULL))
         configure_tracker(reload);
     service->config = NN_TAKE(reload->config);
+    plated_service_set_motion(service);
     atomic_store(&service->log->level, plated_config_log_level(service->config));
     configure_databases(service, old);
     plated_publisher_configure(service->publisher, service->config);

@@ -51,7 +51,8 @@ void plated_service_store_limits(const PlatedConfig *config, PlatedStoreLimits *
 
 PlatedMoment plated_service_now(void)
 {
-    return (PlatedMoment){plated_system_realtime_us(), plated_system_clock_synchronised("")};
+    return (PlatedMoment){plated_system_realtime_us(),
+                          plated_system_clock_synchronised(plated_system_root())};
 }
 
 /* ---- the end ------------------------------------------------------------- */

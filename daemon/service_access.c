@@ -16,7 +16,8 @@ static void on_access(void *userdata, const PlatedAccessEvent *event)
     g_autofree char *topic = plated_publisher_topic(service->config, "access");
     g_autofree char *payload =
         plated_payload_access(event, service->config->camera.name,
-                              plated_system_clock_synchronised(""), service->privacy);
+                              plated_system_clock_synchronised(plated_system_root()),
+                              service->privacy);
     int64_t expiry_s = service->config->access.expiry_us / 1000000;
     int r = -ENOTCONN;
 

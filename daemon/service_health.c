@@ -9,6 +9,7 @@
 #include "notify.h"
 #include "service_private.h"
 #include "system.h"
+#include "times.h"
 #include "version.h"
 
 #define SECOND_US           ((int64_t)1000000)
@@ -17,9 +18,11 @@
 
 /* ---- readiness and health ------------------------------------------------ */
 
-static bool camera_is_away(const PlatedService *service)
+/* A driver may hold the thread that opens the camera again: only a restart helps then. */
+static bool camera_is_away(const PlatedService *service, int64_t limit_us)
 {
-    int64_t since_us = plated_system_monotonic_us() - service->camera_since_us;
+    int64_t now = plated_system_monotonic_us();
+    int64_t since_us = now - service->camera_since_us;
 
     switch (service->camera_state) {
     case LPR_SOURCE_STARTING:
@@ -27,6 +30,7 @@ static bool camera_is_away(const PlatedService *service)
     case LPR_SOURCE_PLAYING:
         return false;
     case LPR_SOURCE_LOST:
+        return now - plated_camera_alive_us(service->camera) < limit_us;
     case LPR_SOURCE_ENDED:
     case LPR_SOURCE_FAILED:
         break;
@@ -55,8 +59,26 @@ static void feed_watchdog(PlatedService *service, const PlatedWorkerStats *stats
     bool inferring = stats->inferred_us && now - stats->inferred_us < limit_us;
     bool alive = now - stats->alive_us < limit_us;
 
-    if (limit_us > 0 && (inferring || (alive && camera_is_away(service))))
+    if (limit_us > 0 && (inferring || (alive && camera_is_away(service, limit_us))))
         plated_notify_watchdog();
+}
+
+#define COOL_C 3 /* below the limit, so that the log does not flicker */
+
+static void watch_heat(PlatedService *service)
+{
+    double temperature_c = plated_system_temperature(plated_system_root());
+    double hot_c = service->config->engine.hot_c;
+    int64_t pause_us = plated_times_pause_us(temperature_c, hot_c);
+    bool slowed = pause_us > 0 || (service->slowed && hot_c > 0 && temperature_c > hot_c - COOL_C);
+
+    plated_worker_set_pause(service->worker, pause_us);
+    if (slowed != service->slowed)
+        plated_log(service->log, slowed ? PLATED_LOG_WARNING : PLATED_LOG_INFO,
+                   slowed ? "the processor has %.0f °C: frames are looked at less often"
+                          : "the processor has %.0f °C: frames are looked at as often as before",
+                   temperature_c);
+    service->slowed = slowed;
 }
 
 static void count_fps(PlatedService *service, const PlatedWorkerStats *stats)
@@ -95,6 +117,7 @@ gboolean plated_service_on_second(gpointer userdata)
     count_fps(service, &stats);
     feed_watchdog(service, &stats);
     check_broker(service);
+    watch_heat(service);
     if (!service->stopping && service->seconds % 5 == 1)
         plated_notify_status("camera %s, %.1f fps, broker %s, %" PRIu64 " passages waiting",
                              plated_camera_state_name(service->camera_state), service->fps,
@@ -122,13 +145,15 @@ void plated_service_state(PlatedService *service, PlatedState *ret_state)
         .reason = service->camera_reason,
         .fps = service->fps,
         .latency_ms = stats.latency_ms,
-        .temperature_c = plated_system_temperature(""),
-        .throttled = plated_system_throttled(""),
+        .temperature_c = plated_system_temperature(plated_system_root()),
+        .throttled = plated_system_throttled(plated_system_root()),
         .frames = stats.frames,
+        .slowed = service->slowed,
         .frames_dropped = stats.frames_dropped,
+        .frames_passed = stats.frames_passed,
         .backlog = plated_outbox_count(service->outbox),
         .passages_dropped = plated_outbox_dropped(service->outbox),
-        .clock_synchronised = plated_system_clock_synchronised(""),
+        .clock_synchronised = plated_system_clock_synchronised(plated_system_root()),
         .uptime_us = plated_system_monotonic_us() - service->started_us,
         .realtime_us = plated_system_realtime_us(),
         .software = PLATED_VERSION,

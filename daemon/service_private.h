@@ -55,6 +55,7 @@ typedef struct PlatedService {
     int64_t drain_until_us;
     int status;
 
+    bool slowed; /* by heat; the log knows */
     bool snapshot_commanded; /* over MQTT, and not yet published */
     uint64_t camera_losses, broker_connections;
     uint64_t decisions[3];        /* by PlatedDecision */
@@ -86,6 +87,8 @@ NN_MUST_CHECK int plated_service_start_access(PlatedService *service, NnError *e
 void plated_service_take_access(PlatedService *service, PlatedAccess *access);
 /* Publishes "offline", says goodbye and frees the connection. */
 void plated_service_leave_broker(PlatedService *service);
+/* As the configuration says. */
+void plated_service_set_motion(PlatedService *service);
 /* Opens `service->camera`. */
 void plated_service_start_camera(PlatedService *service);
 /* A JPEG to publish on topic `leaf`, if the broker is there. */

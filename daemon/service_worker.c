@@ -131,6 +131,19 @@ static void on_flushed(void *userdata)
     in_main_loop(flushed, userdata);
 }
 
+/* A plate that stands still must be looked at before its quiet is over. */
+void plated_service_set_motion(PlatedService *service)
+{
+    const PlatedConfig *config = service->config;
+    LprMotionOptions options = {
+        .threshold = config->motion.threshold,
+        .hold_us = config->motion.hold_us,
+        .look_us = NN_MIN(config->motion.look_us, config->passage.quiet_us / 2),
+    };
+
+    plated_worker_set_motion(service->worker, config->motion.gate ? &options : NULL);
+}
+
 int plated_service_start_worker(PlatedService *service, NnError *error)
 {
     static const PlatedWorkerCallbacks callbacks = {
@@ -156,5 +169,6 @@ int plated_service_start_worker(PlatedService *service, NnError *error)
         plated_recognition_free(recognition);
         return nn_error_set(error, r, "out of memory");
     }
+    plated_service_set_motion(service);
     return 0;
 }

@@ -25,6 +25,13 @@ static bool read_line(const char *path, char line[64])
     return ok;
 }
 
+const char *plated_system_root(void)
+{
+    const char *root = getenv("PLATED_SYSTEM_ROOT");
+
+    return root ? root : "";
+}
+
 double plated_system_temperature(const char *root)
 {
     double hottest = NAN;
@@ -58,7 +65,7 @@ bool plated_system_clock_synchronised(const char *root)
     snprintf(path, sizeof(path), "%s/run/systemd/timesync/synchronized", root);
     if (access(path, F_OK) == 0)
         return true;
-    return adjtimex(&timex) >= 0 && !(timex.status & STA_UNSYNC);
+    return !*root && adjtimex(&timex) >= 0 && !(timex.status & STA_UNSYNC);
 }
 
 static int64_t clock_us(clockid_t clock)

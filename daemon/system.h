@@ -6,13 +6,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* $PLATED_SYSTEM_ROOT, or "". */
+const char *plated_system_root(void);
+
 /* Of the hottest thermal zone, in °C; NaN when there is none. */
 double plated_system_temperature(const char *root);
 /* Whether a Raspberry Pi is slowed down now, by heat or by its power supply: 1,
  * 0, or -1 when the firmware does not say. */
 int plated_system_throttled(const char *root);
 /* Whether a time server has set the clock: as systemd-timesyncd says, or the kernel
- * where it may be asked. */
+ * where it may be asked,
+ * which is not the case below a `root`. */
 bool plated_system_clock_synchronised(const char *root);
 
 int64_t plated_system_monotonic_us(void);

@@ -8,6 +8,7 @@
 
 #include "base/util.h"
 #include "system.h"
+#include "times.h"
 
 #define ROUND_US          100000
 #define LATENCY_SMOOTHING 0.1
@@ -23,12 +24,17 @@ struct PlatedWorker {
     GMutex lock; /* for the orders and the stats */
     PlatedRecognition *next_recognition;
     LprTrackerOptions next_tracker;
+    LprMotionOptions next_motion;
+    int64_t pause_us;
+    bool gate, new_motion;
     bool new_tracker, live, still, flush, cut, snapshot;
     PlatedWorkerStats stats;
 
     /* Of the thread. */
     PlatedRecognition *recognition;
     LprTracker *tracker;
+    LprMotion *motion;
+    int64_t looked_us; /* when the last frame looked at was taken */
     int64_t last_time_us, last_realtime_us; /* of the last frame */
     int64_t complained_us;
 };
@@ -60,8 +66,10 @@ static void on_passage(void *userdata, const LprPassage *passage)
     LprPassage told = *passage;
 
     /* The world has gone on while the frame was looked at; a clip has not. */
-    if (is_live(worker))
+    if (is_live(worker)) {
         told.decided_us = plated_system_monotonic_us();
+        plated_times_correct(&told, told.decided_us, plated_system_realtime_us());
+    }
     worker->callbacks.passage(worker->userdata, &told, worker->recognition->recognizer);
 }
 
@@ -92,7 +100,9 @@ static void obey(PlatedWorker *worker)
         lpr_tracker_configure(worker->tracker, &worker->next_tracker);
     live = worker->live;
     cut = worker->cut;
-    worker->new_tracker = worker->cut = false;
+    if (worker->new_motion)
+        lpr_motion_configure(worker->motion, &worker->next_motion);
+    worker->new_tracker = worker->new_motion = worker->cut = false;
     worker->stats.alive_us = plated_system_monotonic_us();
     g_mutex_unlock(&worker->lock);
     if (recognition) {
@@ -145,6 +155,34 @@ static void show(PlatedWorker *worker, const LprFrame *frame)
         worker->callbacks.snapshot(worker->userdata, frame);
 }
 
+/* Whether a frame is worth the networks' time. */
+static bool is_wanted(PlatedWorker *worker, const LprFrame *frame)
+{
+    int64_t pause_us;
+    bool live, gate, still;
+
+    g_mutex_lock(&worker->lock);
+    pause_us = worker->pause_us;
+    gate = worker->gate;
+    live = worker->live;
+    still = worker->still;
+    g_mutex_unlock(&worker->lock);
+    if (still)
+        return true;
+    if (live && worker->looked_us && lpr_frame_time_us(frame) - worker->looked_us < pause_us)
+        return false;
+    return !gate || lpr_motion_wants(worker->motion, frame);
+}
+
+/* Time passes all the same. */
+static void pass_over(PlatedWorker *worker, const LprFrame *frame)
+{
+    lpr_tracker_tick(worker->tracker, lpr_frame_time_us(frame), lpr_frame_realtime_us(frame));
+    g_mutex_lock(&worker->lock);
+    worker->stats.frames_passed++;
+    g_mutex_unlock(&worker->lock);
+}
+
 static void look_at(PlatedWorker *worker, LprFrame *frame)
 {
     LprPlate plates[LPR_PLATES_MAX];
@@ -155,6 +193,11 @@ static void look_at(PlatedWorker *worker, LprFrame *frame)
     show(worker, frame);
     worker->last_time_us = lpr_frame_time_us(frame);
     worker->last_realtime_us = lpr_frame_realtime_us(frame);
+    if (!is_wanted(worker, frame)) {
+        pass_over(worker, frame);
+        return;
+    }
+    worker->looked_us = worker->last_time_us;
     r = lpr_recognizer_run(worker->recognition->recognizer, frame, plates, &n, NULL, &error);
     if (r < 0) {
         complain(worker, error.message);
@@ -228,6 +271,9 @@ int plated_worker_new(PlatedRecognition *recognition, const LprTrackerOptions *t
     r = lpr_tracker_new(tracker, on_passage, worker, &worker->tracker);
     if (r < 0)
         return r;
+    r = lpr_motion_new(&(LprMotionOptions){0}, &worker->motion);
+    if (r < 0)
+        return r;
     worker->recognition = recognition;
     worker->thread = g_thread_new("recognition", run, worker);
     *ret_worker = NN_TAKE(worker);
@@ -243,6 +289,7 @@ PlatedWorker *plated_worker_free(PlatedWorker *worker)
         g_thread_join(worker->thread);
     }
     lpr_tracker_free(worker->tracker);
+    lpr_motion_free(worker->motion);
     lpr_filter_unref(worker->next_tracker.filter);
     plated_recognition_free(worker->recognition);
     plated_recognition_free(worker->next_recognition);
@@ -284,6 +331,23 @@ void plated_worker_set_tracker(PlatedWorker *worker, const LprTrackerOptions *op
     lpr_filter_unref(worker->next_tracker.filter);
     worker->next_tracker = *options;
     worker->new_tracker = true;
+}
+
+void plated_worker_set_motion(PlatedWorker *worker, const LprMotionOptions *options)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&worker->lock);
+
+    worker->gate = options != NULL;
+    worker->new_motion = options != NULL;
+    if (options)
+        worker->next_motion = *options;
+}
+
+void plated_worker_set_pause(PlatedWorker *worker, int64_t pause_us)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&worker->lock);
+
+    worker->pause_us = pause_us;
 }
 
 void plated_worker_snapshot(PlatedWorker *worker)

@@ -22,6 +22,7 @@ typedef struct PlatedWorkerCallbacks {
 typedef struct PlatedWorkerStats {
     uint64_t frames;         /* inferred */
     uint64_t frames_dropped; /* in the mailbox */
+    uint64_t frames_passed;  /* over, because nothing moved or the processor is hot */
     double latency_ms;       /* capture to result, smoothed; <0: none yet */
     int64_t inferred_us;     /* monotonic; when the last frame was done; 0: none */
     int64_t alive_us;        /* monotonic; when the thread last came round */
@@ -48,6 +49,10 @@ void plated_worker_set_source(PlatedWorker *worker, bool live, bool still);
 void plated_worker_set_recognition(PlatedWorker *worker, PlatedRecognition *recognition);
 /* Goes on under new rules; running passages stay. */
 void plated_worker_set_tracker(PlatedWorker *worker, const LprTrackerOptions *options);
+/* Passes over frames in which nothing moves; NULL looks at all. */
+void plated_worker_set_motion(PlatedWorker *worker, const LprMotionOptions *options);
+/* Looks at the frames of a camera no oftener than that. */
+void plated_worker_set_pause(PlatedWorker *worker, int64_t pause_us);
 /* Shows the next frame once. */
 void plated_worker_snapshot(PlatedWorker *worker);
 /* Ends the running passages now: other frames follow. */

@@ -6,6 +6,7 @@
 #include "source.h"
 
 #define SILENCE_US 10000000
+#define ROUND_US   1000000
 
 NN_DEFINE_CLEANUP(LprSource, lpr_source_free)
 
@@ -84,6 +85,7 @@ int lpr_source_start(LprSource *source, NnError *error)
     if (r < 0)
         return r;
     source->stopping = false;
+    lpr_source_come_round(source);
     r = -pthread_create(&source->thread, NULL, source_thread, source);
     if (r < 0)
         return nn_error_set(error, r, "no thread for the source %s: %s", source->shown,
@@ -128,6 +130,16 @@ bool lpr_source_is_still(const LprSource *source)
     return source->kind == LPR_URI_IMAGES;
 }
 
+int64_t lpr_source_alive_us(const LprSource *source)
+{
+    return atomic_load(&source->alive_us);
+}
+
+void lpr_source_come_round(LprSource *source)
+{
+    atomic_store(&source->alive_us, lpr_clock_us());
+}
+
 bool lpr_source_stopping(LprSource *source)
 {
     pthread_mutex_lock(&source->lock);
@@ -138,12 +150,14 @@ bool lpr_source_stopping(LprSource *source)
 
 bool lpr_source_sleep(LprSource *source, int64_t time_us)
 {
-    int64_t until_us = lpr_clock_us() + time_us;
-    struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
-    int r = 0;
+    int64_t until_us = lpr_clock_us() + time_us, now_us;
     pthread_mutex_lock(&source->lock);
-    while (!source->stopping && r != ETIMEDOUT)
-        r = pthread_cond_timedwait(&source->changed, &source->lock, &until);
+    while (!source->stopping && (now_us = lpr_clock_us()) < until_us) {
+        int64_t round_us = NN_MIN(until_us, now_us + ROUND_US);
+        struct timespec until = {round_us / 1000000, round_us % 1000000 * 1000};
+        lpr_source_come_round(source);
+        pthread_cond_timedwait(&source->changed, &source->lock, &until);
+    }
     bool stopping = source->stopping;
     pthread_mutex_unlock(&source->lock);
     return stopping;

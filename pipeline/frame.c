@@ -135,3 +135,18 @@ const uint8_t *lpr_frame_chroma(const LprFrame *frame, int plane, int *ret_strid
     *ret_stride = frame->planes.stride[plane];
     return frame->planes.plane[plane];
 }
+
+/* FNV-1a over words instead of bytes. */
+uint64_t lpr_frame_hash(const LprFrame *frame)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+    for (int y = 0; y < frame->height_px; y += 8) {
+        const uint8_t *row = frame->planes.plane[0] + (ptrdiff_t)y * frame->planes.stride[0];
+        for (int x = 0; x + 8 <= frame->width_px; x += 8) {
+            uint64_t word;
+            memcpy(&word, row + x, sizeof(word));
+            hash = (hash ^ word) * 0x100000001b3;
+        }
+    }
+    return hash | 1;
+}

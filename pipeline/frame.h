@@ -20,6 +20,9 @@ NN_MUST_CHECK int lpr_frame_alloc(int width_px, int height_px, bool grey, int64_
                                   int64_t realtime_us, uint64_t sequence, LprFrame **ret_frame,
                                   LprPlanes *ret_planes);
 
+/* Of every eighth row of the luma: two pictures of a camera never have the same. Not 0. */
+uint64_t lpr_frame_hash(const LprFrame *frame);
+
 static inline void lpr_frame_unrefp(LprFrame **frame)
 {
     *frame = lpr_frame_unref(*frame);

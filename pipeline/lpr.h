@@ -4,6 +4,7 @@
 /* The recognition pipeline: frames in, passages out.
  *
  *   LprSource      camera, stream, clip or pictures; gives frames (GStreamer)
+ *   LprMotion      passes over frames in which nothing has moved
  *   LprMailbox     holds the newest frame between camera and recognition
  *   LprRecognizer  detect, read and region on one frame
  *   LprTracker     follows plates over frames, votes, and tells of passages
@@ -75,6 +76,7 @@ typedef struct LprSourceOptions {
     bool loop;                  /* start a clip again at its end */
     bool realtime;              /* clips at their own pace; cameras always are */
     int64_t silence_us;         /* a live source without frames for so long is lost; 0: 10 s */
+    int64_t frozen_us;          /* so is a camera that gives one picture all the time; 0: never */
 } LprSourceOptions;
 
 /* From the source's own threads. The frame is borrowed: ref it to keep it. */
@@ -96,6 +98,9 @@ void lpr_source_stop(LprSource *source);
 LprSource *lpr_source_free(LprSource *source);
 /* Whether frames come at the pace of the world, so that stale ones are dropped. */
 bool lpr_source_is_live(const LprSource *source);
+/* When its thread last came round, monotonic: it does so every second unless a driver
+ * holds it. Any thread. */
+int64_t lpr_source_alive_us(const LprSource *source);
 /* Whether each frame is a picture of its own: see lpr_tracker_still(). */
 bool lpr_source_is_still(const LprSource *source);
 
@@ -103,9 +108,26 @@ bool lpr_source_is_still(const LprSource *source);
  * -EBADMSG (not a picture, or broken), -ENOTSUP (no decoder). */
 NN_MUST_CHECK int lpr_picture_load(const char *path, LprFrame **ret_frame, NnError *error);
 
+/* What would be asked of the camera at `device`, "v4l2:" left out, as GStreamer writes
+ * formats: "video/x-raw, format=YUY2, width=1280, …". malloc'd. Errors of open, -ENODEV,
+ * -ENOTSUP with a sentence. */
+NN_MUST_CHECK int lpr_camera_caps(const char *device, const LprSourceOptions *options,
+                                  char **ret_caps, NnError *error);
+
 /* Encodes a frame as JPEG, cut to `crop` when not NULL. malloc'd bytes. */
 NN_MUST_CHECK int lpr_picture_encode(const LprFrame *frame, const LprBox *crop, int quality,
                                      uint8_t **ret_bytes, size_t *ret_n, NnError *error);
+
+/* What can be said of a picture without looking for plates. */
+typedef struct LprQuality {
+    float brightness;   /* mean of the luma, 0…255 */
+    float dark, bright; /* shares of pixels without drawing: nearly black, nearly white */
+    float sharpness;    /* variance of the Laplacian over a 320th of the width: good pictures of
+                           streets have 500 and more, blurred by 0.25 % of the width under 250 */
+} LprQuality;
+
+/* -ENOMEM. */
+NN_MUST_CHECK int lpr_picture_quality(const LprFrame *frame, LprQuality *ret_quality);
 
 /* ---- mailbox ------------------------------------------------------------- */
 
@@ -125,6 +147,25 @@ void lpr_mailbox_put(LprMailbox *mailbox, LprFrame *frame, bool wait);
 NN_MUST_CHECK int lpr_mailbox_take(LprMailbox *mailbox, int64_t timeout_us, LprFrame **ret_frame);
 void lpr_mailbox_close(LprMailbox *mailbox);
 uint64_t lpr_mailbox_dropped(const LprMailbox *mailbox);
+
+/* ---- motion -------------------------------------------------------------- */
+
+/* Says which frames are worth looking at: those that differ from the last one looked
+ * at, those for a while after, and one now and then, whatever it shows. */
+typedef struct LprMotion LprMotion;
+
+/* Zero-initialise, then set what differs from the default. */
+typedef struct LprMotionOptions {
+    int threshold;      /* levels of 255 by which an 80th of the width must differ; 0: 6 */
+    int64_t hold_us;    /* all frames are looked at for so long after a change; 0: 2 s */
+    int64_t look_us;    /* without a change, one frame in so long; 0: 0.5 s */
+} LprMotionOptions;
+
+NN_MUST_CHECK int lpr_motion_new(const LprMotionOptions *options, LprMotion **ret_motion);
+LprMotion *lpr_motion_free(LprMotion *motion);  /* NULL is fine; returns NULL */
+void lpr_motion_configure(LprMotion *motion, const LprMotionOptions *options);
+/* Whether to look at the frame; true is taken as that it was looked at. */
+bool lpr_motion_wants(LprMotion *motion, const LprFrame *frame);
 
 /* ---- recognition --------------------------------------------------------- */
 

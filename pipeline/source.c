@@ -287,16 +287,23 @@ typedef struct Stream {
     GstElement *pipeline;
     GstBus *bus;
     bool live;               /* what GStreamer says of a gst: pipeline */
-    _Atomic int64_t last_us; /* when the newest frame came */
+    _Atomic int64_t last_us;    /* when the newest frame came */
+    _Atomic int64_t changed_us; /* when one came that differed from that before it */
+    bool frozen;                /* given up for that */
     /* Of the streaming thread. */
     bool playing;
+    bool told;         /* that it is playing */
+    uint64_t hash;     /* of the newest frame */
     int64_t origin_us; /* monotonic time of running time 0 of a clip */
     int64_t due_us;    /* when the next frame is wanted */
 } Stream;
 
-static int camera_caps(const char *device, const LprSourceOptions *options, char **ret_caps,
-                       NnError *error)
+int lpr_camera_caps(const char *device, const LprSourceOptions *options, char **ret_caps,
+                    NnError *error)
 {
+    int initialised = gstreamer_init(error);
+    if (initialised < 0)
+        return initialised;
     _cleanup_(pipeline_endp) GstElement *camera = gst_element_factory_make("v4l2src", NULL);
     if (!camera)
         return nn_error_set(error, -ENOTSUP,
@@ -322,7 +329,7 @@ static int camera_caps(const char *device, const LprSourceOptions *options, char
 static int describe_camera(const LprSource *source, char **ret_description, NnError *error)
 {
     _cleanup_free_ char *caps = NULL;
-    int r = camera_caps(source->rest, &source->options, &caps, error);
+    int r = lpr_camera_caps(source->rest, &source->options, &caps, error);
     if (r < 0)
         return r;
     bool jpeg = !strncmp(caps, "image/jpeg", 10);
@@ -455,6 +462,29 @@ static bool is_due(Stream *stream, int64_t time_us)
     return true;
 }
 
+/* The test picture is always the same. */
+static bool may_freeze(const LprSource *source)
+{
+    return source->options.frozen_us > 0 && lpr_source_is_live(source) &&
+           source->kind != LPR_URI_TEST;
+}
+
+/* A camera that hangs may give its last picture for ever; it is not back until it gives
+ * another one. */
+static void watch_change(Stream *stream, const LprFrame *frame)
+{
+    LprSource *source = stream->source;
+    uint64_t hash = may_freeze(source) ? lpr_frame_hash(frame) : stream->hash + 1;
+    if (hash != stream->hash)
+        atomic_store(&stream->changed_us, lpr_clock_us());
+    stream->hash = hash;
+    if (stream->told || hash == source->frozen_hash)
+        return;
+    source->frozen_hash = 0;
+    stream->told = true;
+    lpr_source_tell(source, LPR_SOURCE_PLAYING, "%s gives pictures", source->shown);
+}
+
 static void take_sample(Stream *stream, GstSample *sample)
 {
     LprSource *source = stream->source;
@@ -466,8 +496,6 @@ static void take_sample(Stream *stream, GstSample *sample)
     if (time_us <= source->last_time_us)
         time_us = source->last_time_us + 1;
     atomic_store(&stream->last_us, lpr_clock_us());
-    if (!stream->playing)
-        lpr_source_tell(source, LPR_SOURCE_PLAYING, "%s gives pictures", source->shown);
     stream->playing = true;
     if (!is_due(stream, time_us))
         return;
@@ -475,6 +503,7 @@ static void take_sample(Stream *stream, GstSample *sample)
     int64_t realtime_us = lpr_realtime_us() + time_us - lpr_clock_us();
     if (frame_from_sample(sample, time_us, realtime_us, source->sequence, &frame) < 0)
         return;
+    watch_change(stream, frame);
     source->sequence++;
     source->last_time_us = time_us;
     source->frame(source->userdata, frame);
@@ -559,10 +588,33 @@ static void describe_error(GstMessage *message, const char *what, NnError *error
     g_free(debug);
 }
 
+/* Whether a camera gives nothing any more, or nothing new. */
+static bool is_silent(Stream *stream, NnError *error)
+{
+    LprSource *source = stream->source;
+    int64_t now_us = lpr_clock_us();
+    int64_t silent_us = now_us - atomic_load(&stream->last_us);
+    int64_t same_us = now_us - atomic_load(&stream->changed_us);
+    if (!lpr_source_is_live(source))
+        return false;
+    if (silent_us > source->options.silence_us) {
+        (void)nn_error_set(error, -ETIMEDOUT, "%s gave no picture for %.0f s", source->shown,
+                           (double)silent_us / 1e6);
+        return true;
+    }
+    if (!may_freeze(source) || same_us <= source->options.frozen_us)
+        return false;
+    stream->frozen = true;
+    (void)nn_error_set(error, -ETIMEDOUT, "%s gave the same picture for %.0f s", source->shown,
+                       (double)same_us / 1e6);
+    return true;
+}
+
 static Outcome wait_end(Stream *stream, NnError *error)
 {
     LprSource *source = stream->source;
     for (;;) {
+        lpr_source_come_round(source);
         GstMessage *message = gst_bus_timed_pop_filtered(stream->bus, BUS_WAIT_NS,
                                                          GST_MESSAGE_ERROR | GST_MESSAGE_EOS |
                                                              GST_MESSAGE_APPLICATION);
@@ -577,18 +629,15 @@ static Outcome wait_end(Stream *stream, NnError *error)
             return OUTCOME_BROKEN;
         if (type == GST_MESSAGE_EOS)
             return OUTCOME_ENDED;
-        int64_t silent_us = lpr_clock_us() - atomic_load(&stream->last_us);
-        if (lpr_source_is_live(source) && silent_us > source->options.silence_us) {
-            (void)nn_error_set(error, -ETIMEDOUT, "%s gave no picture for %.0f s", source->shown,
-                               (double)silent_us / 1e6);
+        if (is_silent(stream, error))
             return OUTCOME_BROKEN;
-        }
     }
 }
 
 static Outcome stream_play(Stream *stream, NnError *error)
 {
     atomic_store(&stream->last_us, lpr_clock_us());
+    atomic_store(&stream->changed_us, lpr_clock_us());
     GstStateChangeReturn change = gst_element_set_state(stream->pipeline, GST_STATE_PAUSED);
     stream->live = change == GST_STATE_CHANGE_NO_PREROLL;
     /* A failure here leaves its reason on the bus. */
@@ -635,13 +684,16 @@ void lpr_stream_run(LprSource *source)
         Stream stream = {.source = source};
         NnError error = {0};
         Outcome outcome = OUTCOME_BROKEN;
+        lpr_source_come_round(source);
         if (stream_open(&stream, &error) >= 0) {
             outcome = stream_play(&stream, &error);
             stream_close(&stream);
         }
+        if (stream.frozen)
+            source->frozen_hash = stream.hash;
         if (!judge(&stream, outcome, &error))
             return;
-        if (stream.playing)
+        if (stream.told)
             attempt = 0;
         if (lpr_source_is_live(source) &&
             lpr_source_sleep(source, (int64_t)lpr_backoff_s(attempt++) * 1000000))

@@ -28,8 +28,11 @@ struct LprSource {
     void (*wake)(void *what);   /* under lock: interrupts a wait of source.c */
     void *wake_what;
 
+    _Atomic int64_t alive_us;   /* when the thread last came round */
+
     /* Of the running thread. */
     uint64_t sequence;
+    uint64_t frozen_hash;       /* the picture at which the camera was given up; 0: none */
     int64_t last_time_us;
 };
 
@@ -40,6 +43,9 @@ bool lpr_source_sleep(LprSource *source, int64_t time_us);
 void lpr_source_set_wake(LprSource *source, void (*wake)(void *what), void *what);
 void lpr_source_tell(LprSource *source, LprSourceState state, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The thread is not held by a driver. */
+void lpr_source_come_round(LprSource *source);
 
 int64_t lpr_clock_us(void);     /* monotonic */
 int64_t lpr_realtime_us(void);  /* since 1970 UTC */

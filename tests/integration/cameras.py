@@ -21,7 +21,8 @@ def jpegs_of(avi):
 
 
 class Camera:
-    """Serves `frames` in a circle, `fps` a second, to whoever connects; starts with the first.
+    """Serves `frames` in a circle, `fps` a second, to whoever connects; starts with the first
+    unless it is stuck.
 
     vanish() cuts the connection and refuses others until come_back(); frozen sends nothing more,
     broken sends JPEGs with holes, stuck sends the same picture again and again."""
@@ -63,7 +64,7 @@ class Camera:
             self.spoiled = False
 
     def serve(self):
-        self.shown, self.spoiled, due = 0, False, time.monotonic()
+        self.shown, self.spoiled, due = self.shown * self.stuck, False, time.monotonic()
         while not self.ended and self.listener:
             self.spoiled |= self.frozen or self.broken or self.stuck
             if not self.frozen:

@@ -148,7 +148,7 @@ static void test_state(void)
                "{\"version\":1,\"camera\":\"gate\",\"time\":\"2026-03-01T12:00:00.123Z\","
                "\"time_ms\":1772366400123,\"state\":\"lost\",\"reason\":\"no such device\","
                "\"fps\":7.3,\"latency_ms\":null,\"temperature_c\":null,\"throttled\":null,"
-               "\"frames\":0,\"frames_dropped\":0,\"backlog\":3,\"passages_dropped\":0,"
+               "\"slowed\":false,\"frames\":0,\"frames_dropped\":0,\"frames_passed\":0,\"backlog\":3,\"passages_dropped\":0,"
                "\"clock_synchronised\":false,\"uptime_s\":61,\"software\":\"0.1.0\","
                "\"models\":{\"detector\":\"1\",\"reader\":\"1\",\"region\":\"1\"}}");
     state.latency_ms = 131.26;
