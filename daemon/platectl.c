@@ -18,6 +18,8 @@ static void usage(FILE *stream)
     fputs("usage: platectl VERB [OPTION]…\n\n"
           "  status [--json] [--config FILE]\n"
           "      what the running service says of itself; 1 when camera or broker are away\n"
+          "  doctor [--json] [--config FILE]\n"
+          "      looks at camera, picture, broker, clock, heat, disk and models, and says what to do\n"
           "  snapshot [--config FILE] FILE\n"
           "      writes the service's next frame as JPEG; - for the standard output\n"
           "  read [--json] [--config FILE] [--models DIR] IMAGE|DIRECTORY…\n"
@@ -61,9 +63,9 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv, PlatedLog *log);
 } verbs[] = {
-    {"status", platectl_status}, {"watch", platectl_watch},       {"read", platectl_read},
-    {"lists", platectl_lists},   {"snapshot", platectl_snapshot}, {"config", platectl_config},
-    {"events", platectl_events},
+    {"status", platectl_status}, {"doctor", platectl_doctor},     {"watch", platectl_watch},
+    {"read", platectl_read},     {"events", platectl_events},     {"lists", platectl_lists},
+    {"config", platectl_config}, {"snapshot", platectl_snapshot},
 };
 
 int main(int argc, char **argv)

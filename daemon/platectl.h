@@ -15,6 +15,7 @@ int platectl_events(int argc, char **argv, PlatedLog *log);
 int platectl_lists(int argc, char **argv, PlatedLog *log);
 int platectl_config(int argc, char **argv, PlatedLog *log);
 int platectl_status(int argc, char **argv, PlatedLog *log);
+int platectl_doctor(int argc, char **argv, PlatedLog *log);
 int platectl_snapshot(int argc, char **argv, PlatedLog *log);
 
 /* Reads `path`; NULL means the installed file, or the defaults where there is

@@ -10,8 +10,6 @@
 #include <unistd.h>
 
 #define ZONES_MAX 16
-/* get_throttled: under-voltage, frequency capped, throttled, soft limit. */
-#define THROTTLED_NOW 0xf
 
 static bool read_line(const char *path, char line[64])
 {
@@ -47,14 +45,21 @@ double plated_system_temperature(const char *root)
     return hottest;
 }
 
-int plated_system_throttled(const char *root)
+int plated_system_throttle_flags(const char *root)
 {
     char path[256], line[64];
 
     snprintf(path, sizeof(path), "%s/sys/devices/platform/soc/soc:firmware/get_throttled", root);
     if (!read_line(path, line))
         return -1;
-    return (strtoul(line, NULL, 16) & THROTTLED_NOW) != 0;
+    return (int)(strtoul(line, NULL, 16) & 0xfffff);
+}
+
+int plated_system_throttled(const char *root)
+{
+    int flags = plated_system_throttle_flags(root);
+
+    return flags < 0 ? -1 : (flags & PLATED_THROTTLE_SLOWED) != 0;
 }
 
 bool plated_system_clock_synchronised(const char *root)

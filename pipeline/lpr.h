@@ -122,8 +122,8 @@ NN_MUST_CHECK int lpr_picture_encode(const LprFrame *frame, const LprBox *crop, 
 typedef struct LprQuality {
     float brightness;   /* mean of the luma, 0…255 */
     float dark, bright; /* shares of pixels without drawing: nearly black, nearly white */
-    float sharpness;    /* variance of the Laplacian over a 320th of the width: good pictures of
-                           streets have 500 and more, blurred by 0.25 % of the width under 250 */
+    float sharpness;    /* variance of the Laplacian over means of a 320th of the width: streets
+                           have some hundreds and more, blurred ones less */
 } LprQuality;
 
 /* -ENOMEM. */

@@ -71,7 +71,7 @@ def passages(folder, source, gate):
     service = start(folder, f'demo-{gate}', source, gate, exit_at_end='yes')
     with contextlib.closing(service):
         begun = time.monotonic()
-        service.process.wait(daemon.PATIENCE_S)
+        service.process.wait(10 * daemon.PATIENCE_S)
         took = time.monotonic() - begun
     return service.decided(), took
 
