@@ -174,6 +174,14 @@ def unit_file():
         yield failed('exposure', exposure[0] if exposure else suites.tail(output))
     else:
         yield passed('exposure')
+    told = set(re.findall(r'^✗ ([A-Za-z]+)', output, re.M))
+    reasons = ' '.join(line for line in text.splitlines() if line.startswith('#'))
+    silent = sorted(name for name in told if not re.search(rf'\b{name}\b', reasons))
+    if silent or not told:
+        yield failed('relaxations', f'the unit does not say why {", ".join(silent)}' if silent
+                     else 'systemd-analyze names none')
+    else:
+        yield passed('relaxations')
 
 
 def demo():

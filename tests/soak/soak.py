@@ -5,10 +5,10 @@
     tests/soak/soak.py [--hours N] [--fps N] [--seed N] [--keep DIR] [--write PAGE]
 
 A camera plays the first vehicles of the demo clip again and again. At random moments it vanishes,
-freezes or sends broken pictures, the broker stops, the configuration is read again. The script
-stands in for systemd and notes when the watchdog was fed; it asks for metrics and status all the
-time. What is judged, and how, stands in `judge`; the last line says whether all of it held. SIGINT
-ends it early, with a judgement of what was seen. --write puts the figures into a page.
+freezes, repeats itself or sends broken pictures, the broker stops, the configuration is read again.
+The script stands in for systemd and notes when the watchdog was fed; it asks for metrics and status
+all the time. What is judged, and how, stands in `judge`; the last line says whether all of it held.
+SIGINT ends it early, with a judgement of what was seen. --write puts the figures into a page.
 """
 import argparse
 import json
@@ -40,6 +40,8 @@ WARM_SHARE = 0.1
 # Longer between two looks at the clock means that all of this was stopped, as by a lid.
 PAUSE_S = 3
 RSS_KIB = 1024
+# What a camera may do, by its name in tests/integration/cameras.py.
+WRONGS = {'camera freezes': 'frozen', 'camera repeats a picture': 'stuck', 'broken pictures': 'broken'}
 RSS_SHARE = 0.02
 
 
@@ -121,7 +123,7 @@ class Soak:
         self.daemon = self.owned(daemon.Daemon(
             self.folder, self.broker.port, engine={'threads': 1},
             metrics={'port': self.metrics_port},
-            camera={'source': self.camera.source(), 'silence': '5s'},
+            camera={'source': self.camera.source(), 'silence': '5s', 'frozen': '8s'},
             env=self.pulse.systemd.env | {'WATCHDOG_USEC': str(period_s * 1000000)}))
         daemon.wait_for(lambda: self.pulse.ready, 'readiness')
         self.started = self.disturbed = time.monotonic()
@@ -144,13 +146,12 @@ class Soak:
         if kind == 'camera vanishes':
             self.camera.vanish()
         else:
-            setattr(self.camera, {'camera freezes': 'frozen', 'broken pictures': 'broken'}[kind],
-                    True)
+            setattr(self.camera, WRONGS[kind], True)
         return self.camera.come_back
 
     def choose(self):
         """One or two disturbances at once, and for how long."""
-        kind = self.random.choice(('camera vanishes', 'camera freezes', 'broken pictures', 'reload'))
+        kind = self.random.choice(('camera vanishes', 'reload', *WRONGS))
         kinds = self.random.choice(([kind], ['broker stops'], [kind, 'broker stops']))
         return kinds, self.random.uniform(3, 25)
 
