@@ -67,7 +67,7 @@ typedef struct PlatedConfig {
         int protocol;
         char *client_id, *username, *password_file, *prefix;
         int64_t keepalive_us;
-        bool tls, commands;
+        bool tls, commands, protobuf;
         char *ca_file, *cert_file, *key_file;
         int64_t state_interval_us;
     } mqtt;

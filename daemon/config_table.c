@@ -165,6 +165,9 @@ const PlatedConfigEntry plated_config_table[] = {
     BOOLEAN(mqtt, commands, "no",
             "Obey `snapshot` (the next frame on topic `snapshot`) and `reload` on topic `command`. "
             "Whoever may publish there may do so."),
+    BOOLEAN(mqtt, protobuf, "no",
+            "Publish passages, decisions and the state as Protocol Buffers too, on topics "
+            "`passage.pb`, `access.pb` and `state.pb` (docs/payload.proto)."),
     NUMBER(mqtt, state_interval, state_interval_us, duration, 1, 86400, "30s",
            "How often the state is published; changes of the camera are told at once."),
 

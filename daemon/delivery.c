@@ -8,6 +8,7 @@
 #include <glib.h>
 
 #include "base/util.h"
+#include "protobuf.h"
 
 /* Below the 20 that libmosquitto has in flight, so that its own queue stays
  * empty and the order is ours. */
@@ -18,8 +19,9 @@ struct PlatedDelivery {
     PlatedMqtt *mqtt;
     PlatedLog *log;
     GHashTable *in_flight; /* message id -> int64_t sequence */
-    int64_t sent;          /* sequence of the last one */
-    unsigned generation;   /* of the outbox */
+    bool protobuf;
+    int64_t sent;        /* sequence of the last one */
+    unsigned generation; /* of the outbox */
 };
 
 PlatedDelivery *plated_delivery_new(PlatedOutbox *outbox, PlatedLog *log)
@@ -39,6 +41,11 @@ PlatedDelivery *plated_delivery_free(PlatedDelivery *delivery)
     g_hash_table_unref(delivery->in_flight);
     g_free(delivery);
     return NULL;
+}
+
+void plated_delivery_set_protobuf(PlatedDelivery *delivery, bool protobuf)
+{
+    delivery->protobuf = protobuf;
 }
 
 static void start_over(PlatedDelivery *delivery)
@@ -71,13 +78,15 @@ void plated_delivery_pump(PlatedDelivery *delivery)
     if (delivery->generation != plated_outbox_generation(delivery->outbox))
         start_over(delivery);
     while (delivery->mqtt && plated_mqtt_is_connected(delivery->mqtt) &&
-           g_hash_table_size(delivery->in_flight) < WINDOW) {
+           g_hash_table_size(delivery->in_flight) < (delivery->protobuf ? WINDOW / 2 : WINDOW)) {
         _cleanup_free_ char *topic = NULL, *payload = NULL;
         int64_t sequence;
         int mid, r;
 
         if (plated_outbox_next(delivery->outbox, delivery->sent, &sequence, &topic, &payload) < 0)
             return;
+        if (delivery->protobuf)
+            plated_protobuf_publish(delivery->mqtt, topic, payload, false);
         r = plated_mqtt_publish(delivery->mqtt, topic, payload, strlen(payload), 1, false, &mid);
         if (r < 0 && r != -E2BIG)
             return;

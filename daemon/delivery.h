@@ -15,6 +15,8 @@ PlatedDelivery *plated_delivery_new(PlatedOutbox *outbox, PlatedLog *log);
 /* NULL is fine. Returns NULL. */
 PlatedDelivery *plated_delivery_free(PlatedDelivery *delivery);
 
+/* Whether messages go out as Protocol Buffers too, just before they do as JSON. */
+void plated_delivery_set_protobuf(PlatedDelivery *delivery, bool protobuf);
 /* Goes on through another connection, and sends again what is not acknowledged. */
 void plated_delivery_set_mqtt(PlatedDelivery *delivery, PlatedMqtt *mqtt);
 /* The `connected` callback: sends again what was not acknowledged, and the rest. */

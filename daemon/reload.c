@@ -69,6 +69,7 @@ static void replace_mqtt(PlatedService *service, PlatedMqtt *mqtt)
 {
     service->mqtt = mqtt;
     plated_delivery_set_mqtt(service->delivery, mqtt);
+    plated_delivery_set_protobuf(service->delivery, service->config->mqtt.protobuf);
     plated_mqtt_start(mqtt);
 }
 

@@ -198,6 +198,7 @@ static int start(PlatedService *service, NnError *error)
     plated_publisher_set_privacy(service->publisher, service->privacy);
     service->delivery = plated_delivery_new(service->outbox, service->log);
     plated_delivery_set_mqtt(service->delivery, service->mqtt);
+    plated_delivery_set_protobuf(service->delivery, service->config->mqtt.protobuf);
     r = plated_service_start_access(service, error);
     if (r < 0)
         return r;

@@ -7,25 +7,37 @@
 
 #include "base/util.h"
 #include "payload.h"
+#include "protobuf.h"
 #include "service_private.h"
 #include "system.h"
+
+static int publish(PlatedService *service, const char *payload)
+{
+    g_autofree char *topic = plated_publisher_topic(service->config, "access");
+    g_autofree char *other = NULL;
+    g_autoptr(GBytes) bytes =
+        service->config->mqtt.protobuf ? plated_protobuf_encode(topic, payload, &other) : NULL;
+    uint32_t expiry_s = (uint32_t)(service->config->access.expiry_us / 1000000);
+    int r;
+
+    if (!service->mqtt)
+        return -ENOTCONN;
+    r = plated_mqtt_publish_fleeting(service->mqtt, topic, payload, strlen(payload), expiry_s);
+    if (r < 0 || !bytes)
+        return r;
+    return plated_mqtt_publish_fleeting(service->mqtt, other, g_bytes_get_data(bytes, NULL),
+                                        g_bytes_get_size(bytes), expiry_s);
+}
 
 static void on_access(void *userdata, const PlatedAccessEvent *event)
 {
     PlatedService *service = userdata;
-    g_autofree char *topic = plated_publisher_topic(service->config, "access");
-    g_autofree char *payload =
-        plated_payload_access(event, service->config->camera.name,
-                              plated_system_clock_synchronised(plated_system_root()),
-                              service->privacy);
-    int64_t expiry_s = service->config->access.expiry_us / 1000000;
-    int r = -ENOTCONN;
+    g_autofree char *payload = plated_payload_access(
+        event, service->config->camera.name, plated_system_clock_synchronised(plated_system_root()),
+        service->privacy);
 
     service->decisions[event->verdict.decision]++;
-    if (service->mqtt)
-        r = plated_mqtt_publish_fleeting(service->mqtt, topic, payload, strlen(payload),
-                                         (uint32_t)expiry_s);
-    if (r < 0)
+    if (publish(service, payload) < 0)
         plated_log(service->log, PLATED_LOG_WARNING,
                    "passage %s: the broker is away and never hears of the decision", event->id);
 }

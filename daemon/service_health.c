@@ -7,6 +7,7 @@
 
 #include "base/util.h"
 #include "notify.h"
+#include "protobuf.h"
 #include "service_private.h"
 #include "system.h"
 #include "times.h"
@@ -171,6 +172,8 @@ void plated_service_publish_state(PlatedService *service)
 
     plated_service_state(service, &state);
     payload = plated_payload_state(&state);
+    if (service->config->mqtt.protobuf)
+        plated_protobuf_publish(service->mqtt, topic, payload, true);
     plated_mqtt_publish(service->mqtt, topic, payload, strlen(payload), 1, true, NULL);
 }
 

@@ -24,6 +24,7 @@ FOREIGN = {
     r'sqlite3': r'daemon/.*|tests/.*',
     r'systemd/': r'daemon/.*|tests/.*',
     r'protobuf-c|onnx\.pb-c': r'engine/onnx/.*|tests/.*',
+    r'payload\.pb-c': r'daemon/protobuf\.c',
     r'cblas|openblas': r'engine/.*|tests/.*',
     r'arm_neon|immintrin|[a-z]mmintrin|x86intrin': r'engine/kernels/.*|engine/base/cpu\.c',
 }
