@@ -189,7 +189,8 @@ static LprBox serial_box(const LprPlate *plate, float *ret_height)
 }
 
 /* On a vehicle of the plate's own brightness the detector takes the recess for the
- * plate. The characters tell where it is; a closer look has to confirm all of them. */
+ * plate. The characters tell where it is. Seen closer there must be all of them and
+ * more: a plate whose characters are few and far between is no reason to cut it. */
 static int read_closer(LprRecognizer *recognizer, const LprFrame *frame, LprPlate *plate,
                        LprTimes *times, NnError *error)
 {
@@ -204,8 +205,8 @@ static int read_closer(LprRecognizer *recognizer, const LprFrame *frame, LprPlat
     LprPlate closer = {.box = lpr_box_cut(&box, 0, lpr_frame_width(frame), lpr_frame_height(frame)),
                        .detection = plate->detection};
     int r = read_plate(recognizer, frame, &closer, times, error);
-    if (r >= 0 && legibility(&closer) >= legibility(plate) &&
-        lpr_text_part(plate->plate, closer.plate))
+    if (r >= 0 && closer.n_characters > plate->n_characters &&
+        legibility(&closer) >= legibility(plate) && lpr_text_part(plate->plate, closer.plate))
         *plate = closer;
     return r;
 }
