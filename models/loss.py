@@ -12,6 +12,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from models import measures
+
 LEVEL_BALANCE = (4.0, 1.0, 0.4)
 
 
@@ -146,15 +148,13 @@ def iou_matrix(a, b):
     return inter / (area(a)[:, None] + area(b)[None] - inter + 1e-9)
 
 
-def average_precision(found, truth, overlap=0.5):
-    """AP at one IoU over pictures and classes.
+def hits(found, truth, overlap=0.5):
+    """{class: ([(score, whether it met a true box)], number of true boxes)} over pictures.
 
-    found: list of rows (x0, y0, x1, y1, score, class); truth: list of rows (class, x0, y0, x1, y1).
-    Returns the mean over the classes that occur, area under the interpolated curve."""
-    classes = sorted({int(c) for t in truth for c in t[:, 0]}) if truth else []
-    aps = []
-    for c in classes:
-        hits, total = [], 0
+    found: list of rows (x0, y0, x1, y1, score, class); truth: list of rows (class, x0, y0, x1, y1)."""
+    out = {}
+    for c in sorted({int(c) for t in truth for c in t[:, 0]}):
+        met, total = [], 0
         for f, t in zip(found, truth):
             t = t[t[:, 0] == c][:, 1:]
             f = f[f[:, 5] == c]
@@ -167,20 +167,15 @@ def average_precision(found, truth, overlap=0.5):
                     j = int(np.argmax(np.where(used, -1, iou)))
                     ok = not used[j] and iou[j] >= overlap
                     used[j] |= ok
-                hits.append((row[4], ok))
-        aps.append(_area(hits, total))
-    return float(np.mean(aps)) if aps else 0.0
+                met.append((float(row[4]), bool(ok)))
+        out[c] = (met, total)
+    return out
 
 
-def _area(hits, total):
-    if not hits or not total:
-        return 0.0
-    hits.sort(key=lambda h: -h[0])
-    ok = np.array([h[1] for h in hits], float)
-    recall = np.cumsum(ok) / total
-    precision = np.cumsum(ok) / np.arange(1, len(ok) + 1)
-    precision = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(np.sum(np.diff(np.concatenate([[0], recall])) * precision))
+def average_precision(found, truth, overlap=0.5):
+    """AP at one IoU, the mean over the classes that occur; arguments as those of hits()."""
+    areas = [measures.average_precision(*h) for h in hits(found, truth, overlap).values()]
+    return float(np.mean(areas)) if areas else 0.0
 
 
 def reading(rows, alphabet):

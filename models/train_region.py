@@ -483,19 +483,24 @@ def cut_out(gray, box):
     return gray[max(0, y - dy):y + h + dy, max(0, x - dx):x + w + dx]
 
 
-def measure_set(model, name):
-    """Figures of a labelled set of plates below eval/; regions we do not know are left out."""
+def labelled_cuts(name):
+    """(cuts with margin, regions) of a labelled set below eval/; unknown regions are left out."""
     folder = DATA / 'eval' / name
     rows = [r for r in read_labels(folder) if region_index(r['region']) != NEGATIVE]
-    truth = np.array([region_index(r['region']) for r in rows])
     pictures = [cv2.imread(str(folder / 'images' / r['file']), cv2.IMREAD_GRAYSCALE)
                 for r in rows]
-    chances = model.chances([cut_out(p, [r[k] for k in 'xywh'])
-                             for p, r in zip(pictures, rows)])
+    cuts = [cut_out(p, [r[k] for k in 'xywh']) for p, r in zip(pictures, rows)]
+    return cuts, np.array([region_index(r['region']) for r in rows])
+
+
+def measure_set(model, name):
+    """Figures of a labelled set of plates below eval/."""
+    cuts, truth = labelled_cuts(name)
+    chances = model.chances(cuts)
     ranks = (-chances).argsort(1)
     sure = chances.max(1) >= 0.5
     right = ranks[:, 0] == truth
-    return {f'{name}_plates': len(rows), f'{name}_right': float(right.mean()),
+    return {f'{name}_plates': len(truth), f'{name}_right': float(right.mean()),
             f'{name}_right_in_3': float((ranks[:, :3] == truth[:, None]).any(1).mean()),
             f'{name}_sure': float(sure.mean()),
             f'{name}_right_when_sure': float(right[sure].mean()) if sure.any() else None}
@@ -528,7 +533,7 @@ def evaluate(args):
         print(f'{key:28} {shown(value)}')
     if args.write:
         from models.evaluate import fill
-        fill('region.md', 'figures', table(figures))
+        fill(HERE / 'region.md', 'figures', table(figures))
     return 0
 
 
