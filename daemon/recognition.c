@@ -48,7 +48,7 @@ static char *model_path(const char *directory, const char *name)
 }
 
 static int load(PlatedRecognition *recognition, const PlatedConfig *config, const char *directory,
-                bool whole_picture, NnError *error)
+                bool still, NnError *error)
 {
     g_autofree char *detector = model_path(directory, config->models.detector);
     g_autofree char *reader = model_path(directory, config->models.reader);
@@ -66,13 +66,13 @@ static int load(PlatedRecognition *recognition, const PlatedConfig *config, cons
         .include = config->zones.include,
         .exclude = config->zones.exclude,
         .max_plates = (size_t)config->recognition.max_plates,
-        .whole_picture = whole_picture,
+        .still = still,
     };
 
     return lpr_recognizer_new(recognition->context, &options, &recognition->recognizer, error);
 }
 
-int plated_recognition_new(const PlatedConfig *config, const char *directory, bool whole_picture,
+int plated_recognition_new(const PlatedConfig *config, const char *directory, bool still,
                            PlatedLog *log, PlatedRecognition **ret_recognition, NnError *error)
 {
     _cleanup_(plated_recognition_freep) PlatedRecognition *recognition =
@@ -91,7 +91,7 @@ int plated_recognition_new(const PlatedConfig *config, const char *directory, bo
         return r;
     if (!directory)
         directory = *config->models.directory ? config->models.directory : fallback;
-    r = load(recognition, config, directory, whole_picture, error);
+    r = load(recognition, config, directory, still, error);
     if (r < 0)
         return r;
     *ret_recognition = NN_TAKE(recognition);

@@ -17,10 +17,10 @@ typedef struct PlatedRecognition {
 char *plated_recognition_directory(void);
 
 /* Loads the models; seconds may pass. `directory` goes before that of the
- * configuration when not NULL. `whole_picture` is for still images. The log must
+ * configuration when not NULL. `still` is for pictures that stand for themselves. The log must
  * outlive the result. Errors are those of nn_context_new and lpr_recognizer_new. */
 NN_MUST_CHECK int plated_recognition_new(const PlatedConfig *config, const char *directory,
-                                         bool whole_picture, PlatedLog *log,
+                                         bool still, PlatedLog *log,
                                          PlatedRecognition **ret_recognition, NnError *error);
 /* NULL is fine. Returns NULL. */
 PlatedRecognition *plated_recognition_free(PlatedRecognition *recognition);

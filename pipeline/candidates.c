@@ -48,10 +48,10 @@ bool lpr_text_part(const char *text, const char *of)
 
 float lpr_plate_confidence(const float *confidences, size_t n)
 {
-    float sum = 0;
+    float product = n > 0;
     for (size_t i = 0; i < n; i++)
-        sum += logf(fmaxf(confidences[i], 1e-6f));
-    return n ? expf(sum / (float)n) : 0;
+        product *= confidences[i];
+    return product;
 }
 
 static float slot_log(const LprSlot *slot, int i)
@@ -78,7 +78,7 @@ static size_t expand(const LprSlot *slots, size_t n_slots, const Choice *from, C
 static void write_candidate(const LprSlot *slots, size_t n_slots, const Choice *choice,
                             LprCandidate *candidate)
 {
-    *candidate = (LprCandidate){.confidence = expf(choice->score / (float)n_slots)};
+    *candidate = (LprCandidate){.confidence = expf(choice->score)};
     for (size_t i = 0; i < n_slots; i++)
         candidate->plate[i] = slots[i].character[choice->at[i]];
 }

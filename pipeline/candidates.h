@@ -20,8 +20,8 @@ void lpr_slot_add(LprSlot *slot, char character, float confidence);
 /* Whether the characters of one text stand in the other in the same order. */
 bool lpr_text_part(const char *text, const char *of);
 
-/* The confidence of a plate: the geometric mean of those of its characters, so
- * that plates of different length compare. 0 for none. */
+/* The confidence of a plate: the product of those of its characters, the probability
+ * that all are right. 0 for none. */
 float lpr_plate_confidence(const float *confidences, size_t n);
 
 /* Up to LPR_CANDIDATES_MAX strings, best first; returns how many. */

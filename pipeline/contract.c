@@ -173,6 +173,29 @@ static int read_normalisation(const Keys *keys, LprInput *input)
     return 0;
 }
 
+/* Optional: a model without it says what it means. */
+static int read_calibration(const Keys *keys, LprContract *contract)
+{
+    const char *value = keys->metadata(keys->userdata, "plated.calibration");
+    contract->calibration[0] = 1;
+    if (!value)
+        return 0;
+    int n = key_numbers(keys, "plated.calibration", contract->calibration, 2);
+    if (n < 0)
+        return n;
+    if (!(contract->calibration[0] > 0))
+        return nn_error_set(keys->error, -EBADMSG, "plated.calibration scales by %g, not above 0",
+                            (double)contract->calibration[0]);
+    return 0;
+}
+
+float lpr_contract_calibrate(const LprContract *contract, float confidence)
+{
+    float p = fminf(fmaxf(confidence, 1e-6f), 1 - 1e-6f);
+    float logit = logf(p / (1 - p));
+    return 1 / (1 + expf(-(contract->calibration[0] * logit + contract->calibration[1])));
+}
+
 static int read_strides(const Keys *keys, LprContract *contract)
 {
     float strides[LPR_LEVELS_MAX];
@@ -302,6 +325,8 @@ static int read_all(const Keys *keys, const char *task, const LprShapes *shapes,
         r = read_input_shape(keys, shapes->input, &contract->input);
     if (r >= 0)
         r = read_normalisation(keys, &contract->input);
+    if (r >= 0)
+        r = read_calibration(keys, contract);
     if (r >= 0)
         r = check_outputs(keys, task, shapes, contract);
     const char *version = keys->metadata(keys->userdata, "plated.version");

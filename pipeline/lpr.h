@@ -220,8 +220,10 @@ typedef struct LprRecognizerOptions {
     int max_plate_width_px;         /* wider ones are no plates; 0: any */
     const char *include, *exclude;  /* zones, see lpr_zones_check(); NULL: the whole frame */
     size_t max_plates;              /* a frame; 0: 8 */
-    bool whole_picture;             /* the picture itself may be a plate: tried when nothing, or
-                                       something close up, is found */
+    bool still;                     /* a picture that stands for itself: it may be of nothing but
+                                       a plate, which is tried when nothing, or something close
+                                       up, is found; and no vote follows, so the serials of a
+                                       region named for sure decide between look-alikes here */
 } LprRecognizerOptions;
 
 typedef struct LprRecognizer LprRecognizer;

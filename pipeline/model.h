@@ -34,6 +34,7 @@ typedef struct LprContract {
     int n_classes;
     char (*classes)[LPR_CLASS_BYTES];
     LprInput input;
+    float calibration[2];       /* scale and shift of a logit: 1 and 0 leave it as it is */
     LprHead head;               /* YOLO only */
     int n_levels;
     LprLevel levels[LPR_LEVELS_MAX];
@@ -61,6 +62,9 @@ NN_MUST_CHECK int lpr_contract_read(const char *task, LprMetadataFunc metadata,
                                     const void *userdata, const LprShapes *shapes,
                                     LprContract *ret_contract, NnError *error);
 void lpr_contract_clear(LprContract *contract);
+
+/* The probability that a confidence stands for: its logit scaled and shifted. */
+float lpr_contract_calibrate(const LprContract *contract, float confidence);
 
 /* Loads and checks; every sentence begins with the path. `cache` may be NULL. */
 NN_MUST_CHECK int lpr_model_load(NnContext *context, const char *path, const char *cache,

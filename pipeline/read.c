@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <stdio.h>
 
 #include "candidates.h"
@@ -11,6 +12,19 @@
 #define CHARACTER_INSIDE 0.45f
 /* An alternative below this is noise of the classifier. */
 #define ALTERNATIVE_FLOOR 0.05f
+
+/* Makes probabilities of them; the others share at most what the best leaves. */
+static void slot_calibrate(const LprContract *contract, LprSlot *slot)
+{
+    float others = 0;
+    for (int i = 0; i < slot->n; i++) {
+        slot->confidence[i] = lpr_contract_calibrate(contract, slot->confidence[i]);
+        others += i ? slot->confidence[i] : 0;
+    }
+    float scale = others > 0 ? fminf(1, (1 - slot->confidence[0]) / others) : 1;
+    for (int i = 1; i < slot->n; i++)
+        slot->confidence[i] *= scale;
+}
 
 /* The confidence that something is there, dealt out to what it may be. Squares,
  * because the classes' sigmoids are not exclusive and their tails add up. */
@@ -34,6 +48,7 @@ void lpr_read_compose(const LprContract *contract, const LprDetections *characte
     memset(plate->plate, 0, sizeof(plate->plate));
     for (size_t i = 0; i < n; i++) {
         slot_fill(contract, &characters->items[i], &slots[i]);
+        slot_calibrate(contract, &slots[i]);
         confidences[i] = slots[i].confidence[0];
         plate->characters[i] =
             (LprCharacter){slots[i].character[0], confidences[i], characters->items[i].box};

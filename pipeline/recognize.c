@@ -5,6 +5,7 @@
 #include "box.h"
 #include "candidates.h"
 #include "engine/base/util.h"
+#include "format.h"
 #include "read.h"
 #include "region.h"
 #include "zones.h"
@@ -32,6 +33,8 @@
  * none goes by this, and of plates a few that nobody could read. */
 #define READ_CHARACTERS 2
 #define UNREAD_SURER    0.3f
+/* Only a region named for sure decides about characters. */
+#define REGION_SURE 0.8f
 /* Fewer characters are a sticker on a plate sooner than a plate. */
 #define STICKER_CHARACTERS 3
 
@@ -169,7 +172,8 @@ static int read_plate(LprRecognizer *recognizer, const LprFrame *frame, LprPlate
 /* More characters, and surer ones. */
 static float legibility(const LprPlate *plate)
 {
-    return plate->confidence * sqrtf((float)plate->n_characters);
+    float n = (float)plate->n_characters;
+    return n > 0 ? powf(plate->confidence, 1 / n) * sqrtf(n) : 0;
 }
 
 /* The box around all characters, and the mean of their heights. */
@@ -266,6 +270,15 @@ static int read_whole(LprRecognizer *recognizer, const LprFrame *frame, LprPlate
     return 0;
 }
 
+static void resolve_plate(LprPlate *plate)
+{
+    float certainty[LPR_CHARACTERS_MAX];
+    for (size_t i = 0; i < plate->n_characters; i++)
+        certainty[i] = plate->characters[i].confidence;
+    if (plate->region.confidence >= REGION_SURE)
+        lpr_format_resolve(plate, certainty);
+}
+
 int lpr_recognizer_run(LprRecognizer *recognizer, const LprFrame *frame,
                        LprPlate ret_plates[LPR_PLATES_MAX], size_t *ret_n, LprTimes *ret_times,
                        NnError *error)
@@ -281,8 +294,10 @@ int lpr_recognizer_run(LprRecognizer *recognizer, const LprFrame *frame,
             r = read_closer(recognizer, frame, &ret_plates[i], &times, error);
     }
     n = keep_plates(recognizer, ret_plates, n);
-    if (r >= 0 && recognizer->options.whole_picture)
+    if (r >= 0 && recognizer->options.still)
         r = read_whole(recognizer, frame, ret_plates, &n, &times, error);
+    for (size_t i = 0; i < n && recognizer->options.still; i++)
+        resolve_plate(&ret_plates[i]);
     if (r < 0)
         return r;
     *ret_n = n;

@@ -95,7 +95,7 @@ void lpr_region_decide(const LprContract *contract, const float *logits, LprRegi
             best = i;
     float sum = 0;
     for (int i = 0; i < contract->n_classes; i++)
-        sum += expf(logits[i] - logits[best]);
+        sum += expf(contract->calibration[0] * (logits[i] - logits[best]));
     *ret_region = (LprRegion){.confidence = 1 / sum};
     const char *name = lpr_region_name(contract->classes[best]);
     if (!name || !isfinite(ret_region->confidence)) {

@@ -6,7 +6,7 @@
 /* "California" for "US-CA" (ISO 3166-2); NULL for a code that is not known. */
 const char *lpr_region_name(const char *code);
 
-/* Softmax over `logits`; the best class with its probability. A class that is
+/* Softmax over `logits`, calibrated; the best class with its probability. A class that is
  * no code of a state or province ("other") gives an empty code. */
 void lpr_region_decide(const LprContract *contract, const float *logits, LprRegion *ret_region);
 

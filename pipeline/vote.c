@@ -27,16 +27,18 @@ static char symbol_character(int symbol)
     return (char)(symbol < 10 ? '0' + symbol : 'A' + symbol - 10);
 }
 
-/* Candidates give back what each place may be. A candidate's confidence is a
- * geometric mean; its probability goes with the product. */
+/* Candidates give back what each place may be. Readings of different length compare by
+ * the geometric mean of their characters. */
 static void read_from_plate(LprRead *read, const LprPlate *plate)
 {
     float weights[LPR_CANDIDATES_MAX], sum = 0;
     size_t n = 0;
-    *read = (LprRead){.n = plate->n_characters, .confidence = plate->confidence};
+    *read = (LprRead){.n = plate->n_characters};
+    if (read->n > 0)
+        read->confidence = powf(plate->confidence, 1 / (float)read->n);
     for (; n < plate->n_candidates; n++) {
         weights[n] = strlen(plate->candidates[n].plate) == read->n
-                         ? powf(plate->candidates[n].confidence, (float)read->n)
+                         ? plate->candidates[n].confidence
                          : 0;
         sum += weights[n];
     }

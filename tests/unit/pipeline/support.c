@@ -27,8 +27,9 @@ LprPlate test_plate(const char *text, float confidence, float x, float y, float 
     LprPlate plate = {.box = {x, y, w, h}, .detection = 0.9f, .confidence = confidence};
     plate.n_characters = strlen(text);
     snprintf(plate.plate, sizeof(plate.plate), "%s", text);
+    float each = powf(confidence, 1 / fmaxf(1, (float)plate.n_characters));
     for (size_t i = 0; i < plate.n_characters; i++)
-        plate.characters[i] = (LprCharacter){.character = text[i], .confidence = confidence};
+        plate.characters[i] = (LprCharacter){.character = text[i], .confidence = each};
     plate.n_candidates = plate.n_characters > 0;
     plate.candidates[0].confidence = confidence;
     snprintf(plate.candidates[0].plate, sizeof(plate.candidates[0].plate), "%s", text);
@@ -58,6 +59,7 @@ LprContract *test_reader_contract(void)
 {
     static const char classes[] = "0123456789ABCDEFGHIJKLMNPQRSTUVWXYZ";
     LprContract *contract = calloc(1, sizeof(*contract));
+    contract->calibration[0] = 1;
     contract->n_classes = 35;
     contract->classes = calloc(35, sizeof(*contract->classes));
     for (int i = 0; i < 35; i++)

@@ -24,7 +24,7 @@
 /* A grey frame whose pixel (x, y) is value(x, y); value NULL: black. */
 LprFrame *test_frame(int width, int height, int64_t time_us, uint8_t (*value)(int x, int y));
 
-/* A reading: every character with that confidence. Candidates: itself. */
+/* A reading of that confidence, its characters sharing it. Candidates: itself. */
 LprPlate test_plate(const char *text, float confidence, float x, float y, float w, float h);
 
 /* Appends a box with the class `kind`. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
 #include <errno.h>
 
 #include "model.h"
 #include "support.h"
 
 /* Key and value by turns, closed by NULL. */
-typedef const char *Pairs[16];
+typedef const char *Pairs[18];
 
 static const Pairs detector = {"plated.task",      "detect",
                                "plated.classes",   "plate",
@@ -14,12 +16,13 @@ static const Pairs detector = {"plated.task",      "detect",
                                "plated.letterbox", "zeros",
                                "plated.version",   "3",
                                "plated.anchors",   "10,12,20,24;30,36,40,48",
-                               "plated.strides",   "8,16"};
+                               "plated.strides",   "8,16",
+                               "plated.calibration", "2,0.5"};
 
 static const char *lookup(const void *userdata, const char *key)
 {
     const char *const *pairs = userdata;
-    for (int i = 0; i < 16 && pairs[i]; i += 2)
+    for (int i = 0; i < 18 && pairs[i]; i += 2)
         if (!strcmp(pairs[i], key))
             return pairs[i + 1];
     return NULL;
@@ -64,6 +67,8 @@ static void test_raw(void)
     TEST_INT(contract.input.width, 64);
     TEST_INT(contract.input.fit, LPR_FIT_LETTERBOX);
     TEST_NEAR(contract.input.mean[0], 0.4, 1e-6);
+    /* A logit of ln 3, twice it and a half more. */
+    TEST_NEAR(lpr_contract_calibrate(&contract, 0.75f), 9 * exp(0.5) / (1 + 9 * exp(0.5)), 1e-5);
     lpr_contract_clear(&contract);
 }
 
@@ -91,7 +96,7 @@ static void test_violation(const char *key, const char *value, const char *words
     NnError error = {0};
     Pairs pairs;
     memcpy(pairs, detector, sizeof(pairs));
-    for (int i = 0; i < 16; i += 2)
+    for (int i = 0; i < 18; i += 2)
         if (!strcmp(pairs[i], key))
             pairs[i + 1] = value;
     raw_outputs(outputs);
@@ -114,6 +119,8 @@ static void test_violations(void)
     test_violation("plated.mean", "nan", "plated.mean is not a list");
     test_violation("plated.std", "0", "plated.std is not above 0");
     test_violation("plated.std", "-1", "plated.std is not above 0");
+    test_violation("plated.calibration", "0,1", "plated.calibration scales by 0");
+    test_violation("plated.calibration", "1,2,3", "plated.calibration is not a list of up to 2");
     test_violation("plated.letterbox", "grey", "plated.letterbox is \"grey\"");
     test_violation("plated.strides", NULL, "plated.strides is missing");
     test_violation("plated.strides", "8,16,32,64,128,256", "plated.strides is not a list of up to");

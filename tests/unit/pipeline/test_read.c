@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
 #include "nms.h"
 #include "read.h"
 #include "rows.h"
@@ -33,6 +35,32 @@ static void test_plate_and_candidates(LprContract *contract)
     lpr_detections_clear(&list);
 }
 
+/* Twice the logit and one more; alternatives share what the best leaves. */
+static void test_calibrated(LprContract *contract)
+{
+    LprDetections list = {0};
+    LprPlate plate = {0};
+    contract->calibration[0] = 2;
+    contract->calibration[1] = 1;
+    test_detect(&list, 10, 10, 12, 24, test_kind('A'), 0.6f);
+    test_detect(&list, 30, 10, 12, 24, test_kind('8'), 0.9f);
+    test_detect(&list, 30, 10, 12, 24, test_kind('B'), 0.9f);
+    lpr_nms(&list, 0.45f, 0.7f);
+    lpr_rows_sort(&list);
+    lpr_read_compose(contract, &list, &plate);
+    double a = 2.25 * exp(1) / (1 + 2.25 * exp(1));
+    TEST_NEAR(plate.characters[0].confidence, a, 1e-4);
+    double odds = 0.45 / 0.55 * 0.45 / 0.55 * exp(1), b = odds / (1 + odds);
+    TEST_NEAR(plate.characters[1].confidence, b, 1e-4);
+    TEST_NEAR(plate.confidence, a * b, 1e-4);
+    TEST_INT(plate.n_candidates, 2);
+    TEST_NEAR(plate.candidates[0].confidence, a * b, 1e-4);
+    TEST_NEAR(plate.candidates[1].confidence, a * (1 - b), 1e-4);
+    contract->calibration[0] = 1;
+    contract->calibration[1] = 0;
+    lpr_detections_clear(&list);
+}
+
 static void test_nothing_legible(LprContract *contract)
 {
     LprDetections list = {0};
@@ -48,6 +76,7 @@ int main(void)
 {
     LprContract *contract = test_reader_contract();
     test_plate_and_candidates(contract);
+    test_calibrated(contract);
     test_nothing_legible(contract);
     lpr_contract_clear(contract);
     free(contract);

