@@ -39,8 +39,9 @@ static const NnF32Winograd f32_winograds[] = {
 };
 #undef NN_F32_WINOGRAD
 
-#define NN_F32_CONV(isa_, mr_, nr_, lanes_, symbol) \
-    { .isa = isa_, .name = #symbol, .mr = mr_, .nr = nr_, .lanes = lanes_, .func = symbol },
+#define NN_F32_CONV(isa_, mr_, nr_, lanes_, ordered_, symbol) \
+    { .isa = isa_, .name = #symbol, .mr = mr_, .nr = nr_, .lanes = lanes_, \
+      .ordered = ordered_, .func = symbol },
 static const NnF32Conv f32_convs[] = {
 #include "kernels/conv/conv.inc"
 };

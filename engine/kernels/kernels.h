@@ -37,7 +37,7 @@ typedef struct NnF32Gemm {
 } NnF32Gemm;
 
 /* y[i] = activation(x[i]); x may be y. NaN stays NaN. Sigmoid and SiLU are within
- * a relative 2e-6, and of results below 1e-36 only absolutely. */
+ * a relative 2e-6, and of results below 2e-36 only absolutely. */
 typedef void (*NnF32ActivationFunc)(const NnActivation *activation, const float *x, float *y,
                                     int64_t n);
 
@@ -127,32 +127,41 @@ typedef struct NnConvTap {
     int64_t stride, k;
 } NnConvTap;
 
-/* Pixels of the output of a convolution between channels-last pictures, side by side:
- * y = epilogue(sum over taps and channels of x · weights). `weights` is a panel of
- * rows, one for each channel of each tap, as wide as the fewest vectors that hold
- * `columns` output channels. Pixels of y lie `ldy` floats apart, those of `residual`,
- * or NULL, `ldr`; it is added before the activation. `bias`, or NULL, has a value for
- * each column. `accumulate` starts from what y holds: how many products are summed in
- * blocks. `activation` may be NULL. */
+/* Pixels of the output side by side: y, `ldy` of the panel floats apart, and what is
+ * added to them before the activation, or NULL, `ldr` apart. */
 typedef struct NnConvTile {
     const NnConvTap *taps;
-    int64_t n_taps, channels;
-    const float *weights;
+    int64_t n_taps;
     float *y;
-    int64_t ldy;
-    const float *bias, *residual;
-    int64_t ldr;
-    int pixels, columns;        /* at most mr and nr, at least 1 */
-    bool accumulate;
-    const NnActivation *activation;
+    const float *residual;
+    int pixels;                 /* at most mr, at least 1 */
 } NnConvTile;
 
-typedef void (*NnF32ConvFunc)(const NnConvTile *tile);
+/* Output channels of a convolution between channels-last pictures, for some tiles:
+ * y = epilogue(sum over taps and channels of x · weights). `weights` has a row for each
+ * channel of each tap, as wide as the fewest vectors that hold `columns` output channels.
+ * Sums start from `bias`, which has a value for each column, or from 0 where it is NULL;
+ * with `accumulate` from what y holds instead: how many products are summed in blocks.
+ * `activation` may be NULL. */
+typedef struct NnConvPanel {
+    const float *weights;
+    int64_t channels;
+    const float *bias;
+    int columns;                /* at most nr, at least 1 */
+    bool accumulate;
+    const NnActivation *activation;
+    int64_t ldy, ldr;
+    const NnConvTile *tiles;
+    int n_tiles;
+} NnConvPanel;
+
+typedef void (*NnF32ConvFunc)(const NnConvPanel *panel);
 
 typedef struct NnF32Conv {
     NnIsa isa;
     const char *name;
     int mr, nr, lanes;
+    bool ordered;               /* pixels are worth reading once in their order before */
     NnF32ConvFunc func;
 } NnF32Conv;
 
@@ -174,7 +183,7 @@ typedef struct NnF32Pool {
     NnF32PoolFunc func;
 } NnF32Pool;
 
-#define NN_F32_CONV(isa, mr, nr, lanes, symbol) void symbol(const NnConvTile *tile);
+#define NN_F32_CONV(isa, mr, nr, lanes, ordered, symbol) void symbol(const NnConvPanel *panel);
 #include "kernels/conv/conv.inc"
 #undef NN_F32_CONV
 

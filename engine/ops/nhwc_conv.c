@@ -12,12 +12,16 @@
 /* Products are summed in blocks of about this many, so that the pixels and the weights
  * of a tile lie in the first-level cache. Blocks depend on the shape alone. */
 #define K_BLOCK 256
-/* Tiles whose pixels are held while a panel of weights passes over them. */
-#define GROUP 2
+/* Pixels of a group of tiles are held in half of the first-level cache while a panel of
+ * weights passes over them. */
+#define GROUP_BYTES ((int64_t)16 << 10)
+#define GROUP_MAX 8
 /* Weights of a block of output channels, and pixels that a block of K is summed for:
  * both stay in the second-level cache meanwhile. */
 #define WEIGHT_BYTES ((int64_t)384 << 10)
 #define PIXEL_BLOCK 128
+/* Output channels from which on pixels that lie apart are copied together. */
+#define GATHER_CHANNELS 64
 /* Tiles a loop should have for each thread, so that all end together. */
 #define TILES_PER_THREAD 3
 
@@ -35,6 +39,7 @@ typedef struct Conv {
     bool planar;
     int64_t n_taps, run;        /* taps and floats that each has side by side */
     int64_t block_taps, block_run;      /* of them in one block of K */
+    int64_t group;              /* tiles */
     int64_t tiles_in_row, tiles;        /* of a picture */
     int64_t block_tiles, n_pixel_blocks;
     int64_t block_channels, n_channel_blocks;
@@ -110,6 +115,8 @@ static int shape(const NnCall *call, bool planar, Conv *ret)
     c.block_taps = NN_MIN(NN_MAX(K_BLOCK / c.run, 1), c.n_taps);
     c.block_run = nn_align_up(nn_div_up(c.run, nn_div_up(c.run, K_BLOCK)), 8);
     c.block_run = NN_MIN(c.block_run, c.run);
+    c.group = GROUP_BYTES / (c.block_taps * c.block_run * c.kernel->mr * (int64_t)sizeof(float));
+    c.group = NN_MIN(NN_MAX(c.group, 1), GROUP_MAX);
     *ret = c;
     return 0;
 }
@@ -214,12 +221,12 @@ static int planar_check_state(const NnCall *call, const void *state, size_t byte
 /* Scratch of one worker: taps of a group of tiles, then copies of those at the border. */
 static size_t taps_bytes(const Conv *c)
 {
-    return nn_align_up((size_t)(GROUP * c->block_taps) * sizeof(NnConvTap), 64);
+    return nn_align_up((size_t)(c->group * c->block_taps) * sizeof(NnConvTap), 64);
 }
 
 static size_t worker_bytes(const Conv *c)
 {
-    int64_t floats = GROUP * c->block_taps * c->block_run * c->kernel->mr;
+    int64_t floats = c->group * c->block_taps * c->block_run * c->kernel->mr;
 
     return taps_bytes(c) + nn_align_up((size_t)floats * sizeof(float), 64);
 }
@@ -267,44 +274,48 @@ static void choose_blocks(Conv *c, unsigned threads)
     blocks = NN_MIN(nn_div_up(panels * panel_bytes, WEIGHT_BYTES), panels);
     c->block_tiles = nn_div_up(PIXEL_BLOCK, c->kernel->mr);
     c->block_tiles =
-        NN_MIN(c->block_tiles, NN_MAX(nn_div_up(c->g.batch * c->tiles, wanted), GROUP));
+        NN_MIN(c->block_tiles, NN_MAX(nn_div_up(c->g.batch * c->tiles, wanted), 1));
     c->n_pixel_blocks = nn_div_up(c->tiles, c->block_tiles);
     blocks = NN_MIN(NN_MAX(blocks, nn_div_up(wanted, c->g.batch * c->n_pixel_blocks)), panels);
     c->block_channels = nn_div_up(panels, blocks) * nr;
     c->n_channel_blocks = nn_div_up(c->g.out_channels, c->block_channels);
 }
 
-/* Some pixels of one row of the output. */
-typedef struct Tile {
-    int64_t y, x;
-    int pixels;
-    NnConvTap *taps;            /* those of the block of K that see the picture */
-    int64_t n_taps;
-} Tile;
+/* Some pixels of one row of the output; rows have tiles of one width but for the last. */
+typedef struct Place {
+    int64_t y, x, pixels;
+} Place;
 
-/* Tiles of a row are of one width but for the last. */
-static Tile locate_tile(const Conv *c, int64_t index)
+static Place locate_tile(const Conv *c, int64_t index)
 {
     int64_t width = nn_div_up(c->g.out_w, c->tiles_in_row);
-    Tile t = { .y = index / c->tiles_in_row, .x = index % c->tiles_in_row * width };
+    Place p = { .y = index / c->tiles_in_row, .x = index % c->tiles_in_row * width };
 
-    t.pixels = (int)NN_MAX(NN_MIN(width, c->g.out_w - t.x), 0);
-    return t;
+    p.pixels = NN_MAX(NN_MIN(width, c->g.out_w - p.x), 0);
+    return p;
 }
 
 /* A block of K: taps tap…tap+n_taps-1, floats first…first+run-1 of each. */
 typedef struct KBlock {
     int64_t tap, n_taps, first, run;
+    bool last;
 } KBlock;
+
+/* What one tile of the pool does. */
+typedef struct Block {
+    const float *picture;
+    int64_t image, tile, n_tiles, channel, n_channels;
+    char *scratch;
+} Block;
 
 /* Copies what pixels see under one tap, with zeros outside: `x` is the place in the
  * row of the first, `step` from one to the next. */
-static void copy_border(const Conv *c, const float *row, int64_t x, int64_t step, int pixels,
+static void copy_border(const Conv *c, const float *row, int64_t x, int64_t step, int64_t pixels,
                         const KBlock *k, float *to)
 {
     int64_t run = k->run;
 
-    for (int i = 0; i < pixels; i++, x += step, to += run) {
+    for (int64_t i = 0; i < pixels; i++, x += step, to += run) {
         if (c->planar) {
             for (int64_t j = 0; j < run; j++)
                 to[j] = x + j >= 0 && x + j < c->g.in_w ? row[x + j] : 0.0f;
@@ -316,10 +327,29 @@ static void copy_border(const Conv *c, const float *row, int64_t x, int64_t step
     }
 }
 
+/* Reads lines in their order, which the prefetcher of a small core follows; a tile walks
+ * over all its pixels at once. */
+static void touch(const NnConvTap *tap, int64_t pixels, int64_t run)
+{
+    const int64_t line = 64 / (int64_t)sizeof(float);
+
+    for (int64_t i = 0; i < pixels; i++)
+        for (int64_t j = 0; j < run; j += line)
+            (void)*(const volatile float *)(tap->x + i * tap->stride + j);
+}
+
+/* Whether runs that lie apart are worth a copy: a cache of two ways holds few that are a
+ * power of two apart, and panel after panel reads them. */
+static bool is_gathered(const Conv *c, const Block *b, int64_t run)
+{
+    return c->kernel->ordered && !c->planar && c->g.stride_w * c->g.in_pitch != run &&
+           b->n_channels >= GATHER_CHANNELS;
+}
+
 /* One tap of a tile; false when it sees padding alone. `*copies` moves on when the
- * pixels had to be copied. */
-static bool make_tap(const Conv *c, const float *picture, const Tile *t, int64_t tap,
-                     const KBlock *k, float **copies, NnConvTap *ret)
+ * pixels are copied. */
+static bool make_tap(const Conv *c, const Block *b, const Place *t, int64_t tap, const KBlock *k,
+                     float **copies, NnConvTap *ret)
 {
     const NnConvGeometry *g = &c->g;
     int64_t columns = c->planar ? 1 : g->kernel_w, ky = tap / columns % g->kernel_h;
@@ -332,14 +362,16 @@ static bool make_tap(const Conv *c, const float *picture, const Tile *t, int64_t
     last += c->planar ? k->first : 0;
     if (y < 0 || y >= g->in_h || last + reach < 0 || x >= g->in_w)
         return false;
-    row = c->planar ? picture + (tap / g->kernel_h * g->in_h + y) * g->in_w
-                    : picture + y * g->in_w * g->in_pitch + k->first;
+    row = c->planar ? b->picture + (tap / g->kernel_h * g->in_h + y) * g->in_w
+                    : b->picture + y * g->in_w * g->in_pitch + k->first;
     ret->k = tap * c->run + k->first;
-    if (x >= 0 && last + reach < g->in_w) {
+    if (x >= 0 && last + reach < g->in_w && !is_gathered(c, b, k->run)) {
         int64_t pitch = c->planar ? 1 : g->in_pitch;
 
         ret->x = row + x * pitch;
         ret->stride = g->stride_w * pitch;
+        if (c->kernel->ordered && tap % columns < g->stride_w)
+            touch(ret, t->pixels, k->run);
         return true;
     }
     copy_border(c, row, x, g->stride_w, t->pixels, k, *copies);
@@ -349,76 +381,76 @@ static bool make_tap(const Conv *c, const float *picture, const Tile *t, int64_t
     return true;
 }
 
-/* What one tile of the pool does. */
-typedef struct Block {
-    const float *picture;
-    int64_t image, tile, n_tiles, channel, n_channels;
-    char *scratch;
-} Block;
-
-static void make_group(const Conv *c, const Block *b, const KBlock *k, int64_t first, Tile *tiles,
-                       int n_tiles)
+/* Tiles from `first` on, for one block of K; returns how many there are. */
+static int make_group(const Conv *c, const Block *b, const KBlock *k, int64_t first,
+                      NnConvTile *tiles)
 {
     NnConvTap *taps = (NnConvTap *)b->scratch;
     float *copies = (float *)(b->scratch + taps_bytes(c));
+    const NnTensor *residual = c->params->residual ? c->call->in[3] : NULL;
+    int64_t last = NN_MIN(first + c->group, b->tile + b->n_tiles);
+    int n = 0;
 
-    for (int i = 0; i < n_tiles; i++) {
-        Tile *t = &tiles[i];
+    for (int64_t i = first; i < last; i++) {
+        Place p = locate_tile(c, i);
+        int64_t pixel = (b->image * c->g.out_h + p.y) * c->g.out_w + p.x, n_taps = 0;
 
-        *t = locate_tile(c, first + i);
-        t->taps = taps + i * c->block_taps;
-        for (int64_t tap = k->tap; t->pixels > 0 && tap < k->tap + k->n_taps; tap++)
-            if (make_tap(c, b->picture, t, tap, k, &copies, &t->taps[t->n_taps]))
-                t->n_taps++;
+        if (p.pixels == 0)
+            continue;
+        for (int64_t tap = k->tap; tap < k->tap + k->n_taps; tap++)
+            n_taps += make_tap(c, b, &p, tap, k, &copies, &taps[n_taps]);
+        tiles[n++] = (NnConvTile){
+            .taps = taps,
+            .n_taps = n_taps,
+            .pixels = (int)p.pixels,
+            .y = (float *)c->call->out[0]->data + pixel * c->g.out_pitch + b->channel,
+            .residual = residual ? (const float *)residual->data + pixel * c->g.residual_pitch +
+                                       b->channel
+                                 : NULL,
+        };
+        taps += n_taps;
     }
+    return n;
 }
 
 /* Every panel of the block's channels over the pixels of a group. */
-static void multiply_group(const Conv *c, const Block *b, const KBlock *k, const Tile *tiles,
+static void multiply_group(const Conv *c, const Block *b, const KBlock *k, NnConvTile *tiles,
                            int n_tiles)
 {
-    const NnTensor *bias = nn_input(c->call, 2), *residual = nn_input(c->call, 3);
+    const NnTensor *bias = nn_input(c->call, 2);
     const float *weights = (const float *)((const ConvState *)c->call->state + 1);
-    bool start = k->tap == 0 && k->first == 0;
-    bool end = k->tap + k->n_taps == c->n_taps && k->first + k->run == c->run;
-    NnConvTile tile = {
+    int64_t end = b->channel + b->n_channels, nr = c->kernel->nr;
+    NnConvPanel panel = {
         .channels = k->run,
+        .accumulate = k->tap > 0 || k->first > 0,
+        .activation = k->last ? &c->params->activation : NULL,
         .ldy = c->g.out_pitch,
         .ldr = c->g.residual_pitch,
-        .accumulate = !start,
-        .activation = end ? &c->params->activation : NULL,
+        .tiles = tiles,
+        .n_tiles = n_tiles,
     };
 
-    for (int64_t j = b->channel; j < b->channel + b->n_channels; j += c->kernel->nr) {
-        tile.columns = (int)NN_MIN(c->g.out_channels - j, c->kernel->nr);
-        tile.weights = weights + j * c->n_taps * c->run;
-        tile.bias = end && bias ? (const float *)bias->data + j : NULL;
+    for (int i = 0; i < n_tiles && !k->last; i++)
+        tiles[i].residual = NULL;
+    for (int64_t j = b->channel; j < end; j += nr) {
+        panel.columns = (int)NN_MIN(c->g.out_channels - j, nr);
+        panel.weights = weights + j * c->n_taps * c->run;
+        panel.bias = bias ? (const float *)bias->data + j : NULL;
+        c->kernel->func(&panel);
         for (int i = 0; i < n_tiles; i++) {
-            int64_t pixel =
-                (b->image * c->g.out_h + tiles[i].y) * c->g.out_w + tiles[i].x;
-
-            if (tiles[i].pixels == 0)
-                continue;
-            tile.taps = tiles[i].taps;
-            tile.n_taps = tiles[i].n_taps;
-            tile.pixels = tiles[i].pixels;
-            tile.y = (float *)c->call->out[0]->data + pixel * c->g.out_pitch + j;
-            tile.residual = end && c->params->residual
-                                ? (const float *)residual->data + pixel * c->g.residual_pitch + j
-                                : NULL;
-            c->kernel->func(&tile);
+            tiles[i].y += nr;
+            tiles[i].residual += tiles[i].residual ? nr : 0;
         }
     }
 }
 
 static void run_k_block(const Conv *c, const Block *b, const KBlock *k)
 {
-    Tile tiles[GROUP];
+    NnConvTile tiles[GROUP_MAX];
 
-    for (int64_t i = 0; i < b->n_tiles; i += GROUP) {
-        int n = (int)NN_MIN(b->n_tiles - i, GROUP);
+    for (int64_t i = 0; i < b->n_tiles; i += c->group) {
+        int n = make_group(c, b, k, b->tile + i, tiles);
 
-        make_group(c, b, k, b->tile + i, tiles, n);
         multiply_group(c, b, k, tiles, n);
     }
 }
@@ -446,6 +478,7 @@ static void conv_tile(void *argument, size_t index, unsigned worker)
                 .run = NN_MIN(c->block_run, c->run - first),
             };
 
+            k.last = tap + k.n_taps == c->n_taps && first + k.run == c->run;
             run_k_block(c, &b, &k);
         }
 }

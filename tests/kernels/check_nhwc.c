@@ -22,8 +22,9 @@
 #define THREADS_MAX 3
 
 static const NnF32Conv convs[] = {
-#define NN_F32_CONV(isa_, mr_, nr_, lanes_, symbol) \
-    { .isa = isa_, .name = #symbol, .mr = mr_, .nr = nr_, .lanes = lanes_, .func = symbol },
+#define NN_F32_CONV(isa_, mr_, nr_, lanes_, ordered_, symbol) \
+    { .isa = isa_, .name = #symbol, .mr = mr_, .nr = nr_, .lanes = lanes_, \
+      .ordered = ordered_, .func = symbol },
 #include "kernels/conv/conv.inc"
 #undef NN_F32_CONV
 };
@@ -96,77 +97,86 @@ static void check_gaps(Check *check, const Guarded *g, int64_t channels, int64_t
 typedef struct TileCase {
     NnConvTap taps[12];
     NnConvTile tile;
+    NnConvPanel panel;
     int64_t width;              /* of the panel of weights */
 } TileCase;
 
-static void compare_tile(Check *check, const TileCase *c, const float *before, const char *what)
+static void compare_tile(Check *check, const TileCase *c, const float *before)
 {
+    static const NnActivation none = { .kind = NN_ACTIVATION_NONE };
+    const NnConvPanel *p = &c->panel;
     const NnConvTile *t = &c->tile;
 
     for (int i = 0; i < t->pixels; i++)
-        for (int j = 0; j < t->columns; j++) {
-            int64_t at = i * t->ldy + j;
-            double sum = t->accumulate ? (double)before[at] : 0, of_abs = fabs(sum);
-            NnActivation none = { 0 };
+        for (int j = 0; j < p->columns; j++) {
+            int64_t at = i * p->ldy + j;
+            double sum = p->accumulate ? (double)before[at] : p->bias ? (double)p->bias[j] : 0;
+            double of_abs = fabs(sum);
 
             for (int64_t tap = 0; tap < t->n_taps; tap++)
-                for (int64_t k = 0; k < t->channels; k++) {
+                for (int64_t k = 0; k < p->channels; k++) {
                     double x = (double)t->taps[tap].x[i * t->taps[tap].stride + k];
-                    double w = (double)t->weights[(t->taps[tap].k + k) * c->width + j];
+                    double w = (double)p->weights[(t->taps[tap].k + k) * c->width + j];
 
                     sum += x * w;
                     of_abs += fabs(x * w);
                 }
-            sum += t->bias ? (double)t->bias[j] : 0;
-            sum += t->residual ? (double)t->residual[i * t->ldr + j] : 0;
-            expect(check, (double)t->y[at], activate(t->activation ? t->activation : &none, sum),
-                   of_abs, what, at);
+            sum += t->residual ? (double)t->residual[i * p->ldr + j] : 0;
+            expect(check, (double)t->y[at], activate(p->activation ? p->activation : &none, sum),
+                   of_abs, "tile", at);
         }
+}
+
+static void random_taps(Check *check, TileCase *c, Guarded *x)
+{
+    for (int64_t i = 0; i < c->tile.n_taps; i++) {
+        int64_t channels = c->panel.channels;
+        int64_t stride = check_between(check, 0, 3) * channels + check_between(check, 0, 5);
+
+        x[i] = check_alloc((c->tile.pixels - 1) * stride + channels,
+                           (int)check_between(check, 0, 15));
+        check_fill(check, x[i].data, x[i].n);
+        c->taps[i] = (NnConvTap){ x[i].data, stride,
+                                  check_between(check, 0, c->tile.n_taps + 1) * channels };
+    }
 }
 
 static void check_tile(Check *check, const NnF32Conv *kernel)
 {
     TileCase c = { 0 };
+    NnConvPanel *p = &c.panel;
     NnConvTile *t = &c.tile;
     NnActivation activation = random_activation(check);
     Guarded x[NN_ARRAY_SIZE(c.taps)], w, y, bias, residual;
     float *before;
-    int64_t k;
 
     t->pixels = (int)check_between(check, 1, kernel->mr);
-    t->columns = (int)check_between(check, 1, kernel->nr);
-    t->channels = check_between(check, 1, 37);
     t->n_taps = check_between(check, 0, NN_ARRAY_SIZE(c.taps));
-    t->ldy = t->columns + check_between(check, 0, 9);
-    t->ldr = t->columns + check_between(check, 0, 9);
-    t->accumulate = check_between(check, 0, 1);
-    t->activation = check_between(check, 0, 3) ? &activation : NULL;
     t->taps = c.taps;
-    c.width = (int64_t)nn_align_up((size_t)t->columns, (size_t)kernel->lanes);
-    k = t->channels * (t->n_taps + 2);
-    w = check_alloc(k * c.width, 0);
+    p->columns = (int)check_between(check, 1, kernel->nr);
+    p->channels = check_between(check, 1, 37);
+    p->ldy = p->columns + check_between(check, 0, 9);
+    p->ldr = p->columns + check_between(check, 0, 9);
+    p->accumulate = check_between(check, 0, 1);
+    p->activation = check_between(check, 0, 3) ? &activation : NULL;
+    p->tiles = t;
+    p->n_tiles = 1;
+    c.width = (int64_t)nn_align_up((size_t)p->columns, (size_t)kernel->lanes);
+    w = check_alloc(p->channels * (t->n_taps + 2) * c.width, 0);
     check_fill(check, w.data, w.n);
-    t->weights = w.data;
-    for (int64_t i = 0; i < t->n_taps; i++) {
-        int64_t stride = check_between(check, 0, 3) * t->channels + check_between(check, 0, 5);
-
-        x[i] = check_alloc((t->pixels - 1) * stride + t->channels,
-                           (int)check_between(check, 0, 15));
-        check_fill(check, x[i].data, x[i].n);
-        c.taps[i] = (NnConvTap){ x[i].data, stride,
-                                 check_between(check, 0, t->n_taps + 1) * t->channels };
-    }
-    y = picture(check, t->pixels, t->columns, t->ldy);
-    residual = picture(check, t->pixels, t->columns, t->ldr);
-    bias = picture(check, 1, t->columns, t->columns);
+    p->weights = w.data;
+    random_taps(check, &c, x);
+    y = picture(check, t->pixels, p->columns, p->ldy);
+    residual = picture(check, t->pixels, p->columns, p->ldr);
+    bias = picture(check, 1, p->columns, p->columns);
     before = malloc((size_t)NN_MAX(y.n, 1) * sizeof(before[0]));
     memcpy(before, y.data, (size_t)y.n * sizeof(before[0]));
     t->y = y.data;
-    t->bias = check_between(check, 0, 1) ? bias.data : NULL;
     t->residual = check_between(check, 0, 1) ? residual.data : NULL;
-    kernel->func(t);
-    compare_tile(check, &c, before, "tile");
-    check_gaps(check, &y, t->columns, t->ldy, "tile");
+    p->bias = check_between(check, 0, 1) ? bias.data : NULL;
+    kernel->func(p);
+    compare_tile(check, &c, before);
+    check_gaps(check, &y, p->columns, p->ldy, "tile");
     for (int64_t i = 0; i < t->n_taps; i++)
         check_free(check, &x[i], "pixels");
     check_free(check, &w, "weights");

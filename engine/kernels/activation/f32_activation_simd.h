@@ -5,29 +5,39 @@
 
 #include "kernels/kernels.h"
 
-/* e^x as 2^n · e^r with |r| <= ln(2)/2, ln(2) split in two for an exact r, and a
- * polynomial fitted for the least relative error (1.1e-7). Infinite from 88.4 on,
- * 1.2e-38 at least. */
-VEC_INLINE Vec vec_exp(Vec x)
+/* 1 + e^-x for x between -88 and 88. With n = -x/ln(2) rounded, which adding and
+ * subtracting 1.5·2^23 does and leaves n in the low bits, e^-x is 2^n·e^-r, where
+ * |r| <= ln(2)/2; a polynomial fitted for the least relative error (1.1e-7). */
+VEC_INLINE Vec vec_one_and_exp(Vec x)
 {
-    Vec n, r, p;
+    Vec shift = vec_set(12582912.0f), one = vec_set(1.0f), n, r, p;
 
-    x = vec_max(vec_min(x, vec_set(88.7f)), vec_set(-87.3f));
-    n = vec_round(vec_mul(x, vec_set(1.44269504f)));
-    r = vec_fma(x, n, vec_set(-0.693359375f));
-    r = vec_fma(r, n, vec_set(0.000212194442f));
-    p = vec_fma(vec_set(0.0418903306f), vec_set(0.00831250194f), r);
-    p = vec_fma(vec_set(0.166671157f), p, r);
+    n = vec_fma(shift, x, vec_set(-1.44269504f));
+    r = vec_fma(x, vec_sub(n, shift), vec_set(0.693147182f));
+    p = vec_fma(vec_set(0.0418903306f), vec_set(-0.00831250194f), r);
+    p = vec_fma(vec_set(-0.166671157f), p, r);
     p = vec_fma(vec_set(0.499992311f), p, r);
-    p = vec_fma(vec_add(r, vec_set(1.0f)), vec_mul(r, r), p);
-    return vec_mul(p, vec_exp2(n));
+    p = vec_fma(vec_set(-1.0f), p, r);
+    p = vec_fma(one, p, r);
+    return vec_add(one, vec_scale_exp2(p, n));
 }
+
+/* Where e^-x is no number the result is as good as that at the bound: below 2e-36. */
+#define SIGMOID_MAX 87.3f
 
 VEC_INLINE Vec vec_sigmoid(Vec x)
 {
-    Vec e = vec_exp(vec_sub(vec_set(0.0f), x));
+    Vec within = vec_min(vec_max(x, vec_set(-SIGMOID_MAX)), vec_set(SIGMOID_MAX));
+    Vec one = vec_fma(vec_set(1.0f), within, vec_set(0.0f)); /* or NaN */
 
-    return vec_reciprocal(vec_add(vec_set(1.0f), e));
+    return vec_divide(one, vec_one_and_exp(within));
+}
+
+VEC_INLINE Vec vec_silu(Vec x)
+{
+    Vec above = vec_max(x, vec_set(-SIGMOID_MAX));
+
+    return vec_divide(above, vec_one_and_exp(vec_min(above, vec_set(SIGMOID_MAX))));
 }
 
 VEC_INLINE Vec vec_activate(const NnActivation *activation, NnActivationKind kind, Vec x)
@@ -40,7 +50,7 @@ VEC_INLINE Vec vec_activate(const NnActivation *activation, NnActivationKind kin
     case NN_ACTIVATION_LEAKY_RELU:
         return vec_if_negative(x, vec_mul(x, vec_set(activation->alpha)), x);
     case NN_ACTIVATION_SILU:
-        return vec_mul(x, vec_sigmoid(x));
+        return vec_silu(x);
     case NN_ACTIVATION_SIGMOID:
         return vec_sigmoid(x);
     case NN_ACTIVATION_HARD_SWISH: {

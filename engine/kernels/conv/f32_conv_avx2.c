@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/simd/f32_avx2.h"
 
+#define CONV_MR 6
+
 #include "kernels/conv/f32_conv_x86.h"
 
-TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6)
+CONV_RUNS(1) CONV_RUNS(2) CONV_RUNS(3) CONV_RUNS(4) CONV_RUNS(5) CONV_RUNS(6)
 
-void nn_f32_conv_6x16__avx2(const NnConvTile *tile)
+void nn_f32_conv_6x16__avx2(const NnConvPanel *panel)
 {
-    static void (*const runs[6][CONV_VECTORS])(const NnConvTile *) = {
-        { run_1x1, run_1x2 }, { run_2x1, run_2x2 }, { run_3x1, run_3x2 },
-        { run_4x1, run_4x2 }, { run_5x1, run_5x2 }, { run_6x1, run_6x2 },
+    static const ConvRun runs[CONV_MR][CONV_VECTORS] = {
+        CONV_RUN_OF(1), CONV_RUN_OF(2), CONV_RUN_OF(3),
+        CONV_RUN_OF(4), CONV_RUN_OF(5), CONV_RUN_OF(6),
     };
 
-    runs[tile->pixels - 1][tile->columns > VEC_LANES](tile);
+    conv_run(panel, runs);
 }

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/simd/f32_avx512.h"
 
+#define CONV_MR 14
+
 #include "kernels/conv/f32_conv_x86.h"
 
-TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7)
-TILES(8) TILES(9) TILES(10) TILES(11) TILES(12) TILES(13) TILES(14)
+CONV_RUNS(1) CONV_RUNS(2) CONV_RUNS(3) CONV_RUNS(4) CONV_RUNS(5) CONV_RUNS(6) CONV_RUNS(7)
+CONV_RUNS(8) CONV_RUNS(9) CONV_RUNS(10) CONV_RUNS(11) CONV_RUNS(12) CONV_RUNS(13) CONV_RUNS(14)
 
-void nn_f32_conv_14x32__avx512(const NnConvTile *tile)
+void nn_f32_conv_14x32__avx512(const NnConvPanel *panel)
 {
-    static void (*const runs[14][CONV_VECTORS])(const NnConvTile *) = {
-        { run_1x1, run_1x2 },   { run_2x1, run_2x2 },   { run_3x1, run_3x2 },
-        { run_4x1, run_4x2 },   { run_5x1, run_5x2 },   { run_6x1, run_6x2 },
-        { run_7x1, run_7x2 },   { run_8x1, run_8x2 },   { run_9x1, run_9x2 },
-        { run_10x1, run_10x2 }, { run_11x1, run_11x2 }, { run_12x1, run_12x2 },
-        { run_13x1, run_13x2 }, { run_14x1, run_14x2 },
+    static const ConvRun runs[CONV_MR][CONV_VECTORS] = {
+        CONV_RUN_OF(1), CONV_RUN_OF(2),  CONV_RUN_OF(3),  CONV_RUN_OF(4),  CONV_RUN_OF(5),
+        CONV_RUN_OF(6), CONV_RUN_OF(7),  CONV_RUN_OF(8),  CONV_RUN_OF(9),  CONV_RUN_OF(10),
+        CONV_RUN_OF(11), CONV_RUN_OF(12), CONV_RUN_OF(13), CONV_RUN_OF(14),
     };
 
-    runs[tile->pixels - 1][tile->columns > VEC_LANES](tile);
+    conv_run(panel, runs);
 }

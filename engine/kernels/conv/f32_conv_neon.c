@@ -3,7 +3,7 @@
 
 #include "kernels/conv/f32_conv_simd.h"
 
-#define MR 8
+#define CONV_MR 8
 
 /* FMLA by lane takes its multiplier straight from the vector of a pixel; a lane
  * must be a constant expression, hence a macro. */
@@ -24,14 +24,14 @@
 VEC_INLINE void add_tap(const NnConvTap *tap, const float *w, int64_t channels, int m, int n,
                         ConvRow *sums)
 {
-    const float *p[MR];
+    const float *p[CONV_MR];
     int64_t c = channels;
 
 #pragma GCC unroll 8
     for (int i = 0; i < m; i++)
         p[i] = tap->x + i * tap->stride;
     for (; c >= VEC_LANES; c -= VEC_LANES, w += n * VEC_LANES * VEC_LANES) {
-        Vec x[MR];
+        Vec x[CONV_MR];
 
 #pragma GCC unroll 8
         for (int i = 0; i < m; i++) {
@@ -44,7 +44,7 @@ VEC_INLINE void add_tap(const NnConvTap *tap, const float *w, int64_t channels, 
         FMA_LANE(3);
     }
     for (; c > 0; c--, w += n * VEC_LANES) {
-        Vec x[MR];
+        Vec x[CONV_MR];
 
 #pragma GCC unroll 8
         for (int i = 0; i < m; i++)
@@ -53,37 +53,28 @@ VEC_INLINE void add_tap(const NnConvTap *tap, const float *w, int64_t channels, 
     }
 }
 
-VEC_INLINE void run_tile(const NnConvTile *t, int m, int n)
+VEC_INLINE void run_tile(const NnConvPanel *p, const NnConvTile *t, ConvEnd end, int columns,
+                         int m, int n)
 {
-    ConvRow sums[MR];
+    ConvRow sums[CONV_MR];
 
-#pragma GCC unroll 8
-    for (int i = 0; i < m; i++)
-#pragma GCC unroll 2
-        for (int j = 0; j < n; j++)
-            sums[i][j] = vec_set(0.0f);
+    conv_start(p, t, columns, m, n, sums);
     for (int64_t i = 0; i < t->n_taps; i++)
-        add_tap(&t->taps[i], t->weights + t->taps[i].k * n * VEC_LANES, t->channels, m, n, sums);
-    conv_finish(t, m, n, sums);
+        add_tap(&t->taps[i], p->weights + t->taps[i].k * n * VEC_LANES, p->channels, m, n, sums);
+    conv_finish(p, t, end, columns, m, n, sums);
 }
 
-#define TILES(m)                                                                        \
-    static void run_##m##x4(const NnConvTile *t)                                        \
-    {                                                                                   \
-        run_tile(t, m, 1);                                                              \
-    }                                                                                   \
-    static void run_##m##x8(const NnConvTile *t)                                        \
-    {                                                                                   \
-        run_tile(t, m, 2);                                                              \
-    }
-TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7) TILES(8)
+#include "kernels/conv/f32_conv_run.h"
 
-void nn_f32_conv_8x8__neon(const NnConvTile *tile)
+CONV_RUNS(1) CONV_RUNS(2) CONV_RUNS(3) CONV_RUNS(4)
+CONV_RUNS(5) CONV_RUNS(6) CONV_RUNS(7) CONV_RUNS(8)
+
+void nn_f32_conv_8x8__neon(const NnConvPanel *panel)
 {
-    static void (*const runs[MR][CONV_VECTORS])(const NnConvTile *) = {
-        { run_1x4, run_1x8 }, { run_2x4, run_2x8 }, { run_3x4, run_3x8 }, { run_4x4, run_4x8 },
-        { run_5x4, run_5x8 }, { run_6x4, run_6x8 }, { run_7x4, run_7x8 }, { run_8x4, run_8x8 },
+    static const ConvRun runs[CONV_MR][CONV_VECTORS] = {
+        CONV_RUN_OF(1), CONV_RUN_OF(2), CONV_RUN_OF(3), CONV_RUN_OF(4),
+        CONV_RUN_OF(5), CONV_RUN_OF(6), CONV_RUN_OF(7), CONV_RUN_OF(8),
     };
 
-    runs[tile->pixels - 1][tile->columns > VEC_LANES](tile);
+    conv_run(panel, runs);
 }

@@ -6,7 +6,6 @@
 
 #include "kernels/conv/f32_conv_simd.h"
 
-#define PIXELS_MAX 14
 #define ROWS_OF_BASE 5
 
 /* Five pixels hang on one pointer, by 0, 1, 2, 3 and 4 strides, as far as x86 can
@@ -33,7 +32,7 @@ VEC_INLINE void add_tap(const NnConvTap *tap, const float *w, int64_t channels, 
                         ConvRow *sums)
 {
     int64_t stride = tap->stride * (int64_t)sizeof(float), stride_3 = 3 * stride;
-    const char *base[PIXELS_MAX / ROWS_OF_BASE + 1];
+    const char *base[CONV_PIXELS_MAX / ROWS_OF_BASE + 1];
 
     /* Hides that the one is three times the other, which the compiler would use. */
     __asm__("" : "+r"(stride_3));
@@ -62,26 +61,15 @@ VEC_INLINE void add_tap(const NnConvTap *tap, const float *w, int64_t channels, 
     }
 }
 
-VEC_INLINE void run_tile(const NnConvTile *t, int m, int n)
+VEC_INLINE void run_tile(const NnConvPanel *p, const NnConvTile *t, ConvEnd end, int columns,
+                         int m, int n)
 {
-    ConvRow sums[PIXELS_MAX];
+    ConvRow sums[CONV_PIXELS_MAX];
 
-#pragma GCC unroll 16
-    for (int i = 0; i < m; i++)
-#pragma GCC unroll 2
-        for (int j = 0; j < n; j++)
-            sums[i][j] = vec_set(0.0f);
+    conv_start(p, t, columns, m, n, sums);
     for (int64_t i = 0; i < t->n_taps; i++)
-        add_tap(&t->taps[i], t->weights + t->taps[i].k * n * VEC_LANES, t->channels, m, n, sums);
-    conv_finish(t, m, n, sums);
+        add_tap(&t->taps[i], p->weights + t->taps[i].k * n * VEC_LANES, p->channels, m, n, sums);
+    conv_finish(p, t, end, columns, m, n, sums);
 }
 
-#define TILES(m)                                                                        \
-    static void run_##m##x1(const NnConvTile *t)                                        \
-    {                                                                                   \
-        run_tile(t, m, 1);                                                              \
-    }                                                                                   \
-    static void run_##m##x2(const NnConvTile *t)                                        \
-    {                                                                                   \
-        run_tile(t, m, 2);                                                              \
-    }
+#include "kernels/conv/f32_conv_run.h"

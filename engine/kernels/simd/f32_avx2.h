@@ -81,20 +81,19 @@ VEC_INLINE Vec vec_if_negative(Vec x, Vec a, Vec b)
     return _mm256_blendv_ps(b, a, x);
 }
 
-VEC_INLINE Vec vec_reciprocal(Vec x)
+/* x / d for 1 <= d < 2^127: the estimate's 12 bits, and a step that leaves the square of
+ * its error. */
+VEC_INLINE Vec vec_divide(Vec x, Vec d)
 {
-    return _mm256_div_ps(_mm256_set1_ps(1.0f), x);
+    Vec y = _mm256_rcp_ps(d), e = _mm256_fnmadd_ps(d, y, _mm256_set1_ps(1.0f));
+
+    return _mm256_mul_ps(x, _mm256_fmadd_ps(y, e, y));
 }
 
-VEC_INLINE Vec vec_round(Vec x)
+/* p · 2^n where the low bits of `n` hold an integer, by p's exponent. */
+VEC_INLINE Vec vec_scale_exp2(Vec p, Vec n)
 {
-    return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
+    __m256i shifted = _mm256_slli_epi32(_mm256_castps_si256(n), 23);
 
-/* 2^n of an integral n in -126…128, where 128 is infinity. */
-VEC_INLINE Vec vec_exp2(Vec n)
-{
-    __m256i biased = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-
-    return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), shifted));
 }

@@ -81,20 +81,19 @@ VEC_INLINE Vec vec_if_negative(Vec x, Vec a, Vec b)
     return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(x)), b, a);
 }
 
-VEC_INLINE Vec vec_reciprocal(Vec x)
+/* x / d for 1 <= d < 2^127: the estimate's 14 bits, and a step that leaves the square of
+ * its error. */
+VEC_INLINE Vec vec_divide(Vec x, Vec d)
 {
-    return _mm512_div_ps(_mm512_set1_ps(1.0f), x);
+    Vec y = _mm512_rcp14_ps(d), e = _mm512_fnmadd_ps(d, y, _mm512_set1_ps(1.0f));
+
+    return _mm512_mul_ps(x, _mm512_fmadd_ps(y, e, y));
 }
 
-VEC_INLINE Vec vec_round(Vec x)
+/* p · 2^n where the low bits of `n` hold an integer, by p's exponent. */
+VEC_INLINE Vec vec_scale_exp2(Vec p, Vec n)
 {
-    return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
+    __m512i shifted = _mm512_slli_epi32(_mm512_castps_si512(n), 23);
 
-/* 2^n of an integral n in -126…128, where 128 is infinity. */
-VEC_INLINE Vec vec_exp2(Vec n)
-{
-    __m512i biased = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
-
-    return _mm512_castsi512_ps(_mm512_slli_epi32(biased, 23));
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), shifted));
 }
