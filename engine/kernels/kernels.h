@@ -79,24 +79,28 @@ typedef struct NnF32Fma {
  * of a panel: what one patch writes then fills cache lines. */
 #define NN_WINOGRAD_LINE 16
 
-/* The patch of one tile to its place in a panel: channel c of position p goes to
- * v[p·position_stride + c/LINE·LINE·rows + c%LINE]. */
-typedef struct NnWinogradPatch {
+/* The patches of neighbouring tiles in one row to their places in a panel: channel c of
+ * position p of a tile goes to
+ * v[p·position_stride + c/LINE·LINE·rows + tile·LINE + c%LINE]. */
+typedef struct NnWinogradStrip {
     int m;
     int rows;                   /* tiles of the panel */
-    const float *x;             /* all of the patch lies within the picture */
+    int64_t tiles;              /* of the strip */
+    const float *x;             /* first pixel of the first patch, if it is one */
     int64_t row_stride, pitch;  /* floats from row to row, from pixel to pixel */
-    int64_t channels;           /* whole vectors */
+    int64_t top, bottom, left, right;   /* rows and columns of the strip, end excluded, that
+                                           are pixels; all others are zero */
+    int64_t channels;
+    float *half;                /* scratch: (tiles·m + 2)·alpha·LINE floats */
     float *v;
     int64_t position_stride;
-} NnWinogradPatch;
+} NnWinogradStrip;
 
 /* The products of one tile to its outputs: channel c of position p stands at
- * products[p·position_stride + c]. */
+ * products[p·chunk + c]. */
 typedef struct NnWinogradProduct {
     int m;
     const float *products;
-    int64_t position_stride;
     int64_t channels;           /* whole vectors */
     const float *bias;          /* or NULL */
     const float *residual;      /* or NULL; added before the activation */
@@ -110,8 +114,9 @@ typedef struct NnF32Winograd {
     NnIsa isa;
     const char *name;
     int rows, columns;          /* tiles and output channels of a panel at most */
+    int chunk;                  /* output channels that the products of a tile hold: panels */
     int lanes;                  /* floats of a vector */
-    void (*input)(const NnWinogradPatch *patch);
+    void (*input)(const NnWinogradStrip *strip);
     /* products[i·stride + j] = sum over k of v[i][k]·u[k·columns + j], v as above, of
      * `channels` in whole vectors; `columns` is a multiple of the lanes. */
     void (*multiply)(const float *v, const float *u, int64_t channels, int rows, int columns,
@@ -209,8 +214,8 @@ typedef struct NnF32Pool {
 #include "kernels/fma/fma.inc"
 #undef NN_F32_FMA
 
-#define NN_F32_WINOGRAD(isa, suffix, tiles, width, vector)                                    \
-    void nn_f32_winograd_input__##suffix(const NnWinogradPatch *patch);                       \
+#define NN_F32_WINOGRAD(isa, suffix, tiles, width, wide, vector)                              \
+    void nn_f32_winograd_input__##suffix(const NnWinogradStrip *strip);                       \
     void nn_f32_winograd_multiply__##suffix(const float *v, const float *u, int64_t channels, \
                                             int rows, int columns, float *products,           \
                                             int64_t stride);                                  \

@@ -4,14 +4,15 @@
 #include "base/util.h"
 #include "kernels/winograd/matrices.h"
 
-/* Transformed patches of one block of tiles, and products of one chunk of output
- * channels, as they fit into the second-level cache beside the weights that stream
- * through it: that of a Cortex-A72 has 1 MiB for four cores, of x86 as much for one. */
-#define BLOCK_BYTES(shared) ((size_t)((shared) ? 384 : 512) << 10)
-#define CHUNK_BYTES ((size_t)160 << 10)
+/* Transformed patches and products of one block of tiles, beside which weights stream
+ * through the second-level cache: 1 MiB for the four cores of a Cortex-A72, as much for
+ * each core of x86. */
+#define BLOCK_BYTES ((int64_t)640 << 10)
+/* Weights that stay in the first-level cache. */
+#define NEAR_BYTES (16 << 10)
 /* Between positions, so that they do not begin in the same cache set. */
 #define POSITION_GAP 16
-/* Channels of a patch or tile at the border that are copied at a time. */
+/* Channels of a tile at the border that are copied at a time. */
 #define EDGE_CHANNELS 64
 /* Loops should have so many parts for each thread, so that all end together. */
 #define PARTS_PER_THREAD 3
@@ -24,8 +25,8 @@ typedef struct Plan {
     int64_t channels, out_channels;     /* rounded up to whole vectors */
     int64_t depth;                      /* channels rounded up to whole lines */
     int64_t block, n_blocks;            /* tiles whose patches are transformed together */
-    int64_t chunk, n_chunks;            /* output channels multiplied together: whole panels */
-    int64_t v_stride, products_stride;  /* floats from one position to the next */
+    int64_t n_chunks;                   /* of output channels that are multiplied together */
+    int64_t v_stride;                   /* floats from one position to the next */
     bool shared;                        /* all threads work on the same block */
     size_t v_bytes, products_bytes, edge_bytes;
 } Plan;
@@ -69,8 +70,8 @@ static void transform_weights(const NnWinogradMatrices *matrices, int alpha, con
     }
 }
 
-/* Panels of output channels; in each, position by position, a row of them for each
- * channel. The last panel may be narrower. */
+/* Chunks of output channels; in each, position by position, panels; in each, a row of
+ * output channels for each channel. The last chunk and panel may be narrower. */
 void nn_winograd_pack(const NnKernels *kernels, int m, const float *weights, int64_t out_channels,
                       int64_t channels, float *packed)
 {
@@ -81,49 +82,37 @@ void nn_winograd_pack(const NnKernels *kernels, int m, const float *weights, int
     memset(packed, 0,
            (size_t)nn_winograd_weights(kernels, m, out_channels, channels) * sizeof(float));
     for (int64_t o = 0; o < out_channels; o++) {
+        int64_t chunk = o / kernel->chunk * kernel->chunk;
         int64_t first = o / kernel->columns * kernel->columns;
+        int64_t chunk_width = NN_MIN(kernel->chunk, wide - chunk);
         int64_t columns = NN_MIN(kernel->columns, wide - first);
-        float *panel = packed + first * depth * (m + 2) * (m + 2) + (o - first);
+        float *panel = packed + chunk * depth * (m + 2) * (m + 2) + (first - chunk) * depth;
 
         for (int64_t c = 0; c < channels; c++)
             transform_weights(matrices, m + 2, weights + (o * channels + c) * 9,
-                              panel + c * columns, depth * columns);
+                              panel + c * columns + (o - first), depth * chunk_width);
     }
 }
 
-/* Tiles of a block: what the cache holds, evenly spread. With several threads each
- * takes blocks of its own where there are enough, and else all share one block after
- * the other. */
+/* Tiles of a block: as many as the cache holds, or a few more where that leaves one block. With several threads each takes blocks of its own where there are enough, and
+ * else all share one block after the other. */
 static void choose_block(Plan *p, unsigned threads)
 {
     bool shared_cache = p->kernel->isa <= NN_ISA_NEONDOT;
-    int64_t tile_bytes = p->positions * p->depth * (int64_t)sizeof(float), rows = p->kernel->rows;
-    int64_t most = (int64_t)BLOCK_BYTES(shared_cache) / tile_bytes;
+    int64_t tile_bytes =
+        p->positions * (p->depth + p->kernel->chunk) * (int64_t)sizeof(float);
+    int64_t rows = p->kernel->rows, most = BLOCK_BYTES / tile_bytes;
     int64_t own = shared_cache ? most / threads : most;
 
     own = NN_MIN(own, p->n_tiles / (threads * PARTS_PER_THREAD));
     p->shared = threads > 1 && own < rows;
-    most = NN_MAX(threads == 1 || p->shared ? most : own, rows);
-    if (most < p->n_tiles)
-        most = most / rows * rows;
-    p->n_blocks = nn_div_up(p->n_tiles, most);
+    if (threads > 1 && !p->shared)
+        most = own;
+    else if (p->n_tiles <= most + most / 4)
+        most = p->n_tiles;
+    p->n_blocks = nn_div_up(p->n_tiles, NN_MAX(most, rows));
     p->block = nn_div_up(p->n_tiles, p->n_blocks);
-    if (p->n_blocks > 1)
-        p->block = round_up(p->block, rows);
     p->n_blocks = nn_div_up(p->n_tiles, p->block);
-}
-
-static void choose_chunk(Plan *p, unsigned threads)
-{
-    int64_t columns = p->kernel->columns;
-    int64_t most = (int64_t)CHUNK_BYTES / (p->positions * p->block * (int64_t)sizeof(float));
-
-    if (p->shared)
-        most = NN_MIN(most, p->out_channels / (threads * PARTS_PER_THREAD));
-    most = NN_MAX(most / columns, 1) * columns;
-    p->n_chunks = nn_div_up(p->out_channels, most);
-    p->chunk = round_up(nn_div_up(p->out_channels, p->n_chunks), columns);
-    p->n_chunks = nn_div_up(p->out_channels, p->chunk);
 }
 
 static Plan make_plan(const NnConvGeometry *g, const NnF32Winograd *kernel, int m,
@@ -144,13 +133,13 @@ static Plan make_plan(const NnConvGeometry *g, const NnF32Winograd *kernel, int 
 
     p.n_tiles = g->batch * p.tiles_h * p.tiles_w;
     choose_block(&p, threads);
-    choose_chunk(&p, threads);
+    p.n_chunks = nn_div_up(p.out_channels, kernel->chunk);
     p.v_stride = p.block * p.depth + POSITION_GAP;
-    p.products_stride = p.block * NN_MIN(p.chunk, p.out_channels) + POSITION_GAP;
     p.v_bytes = (size_t)(p.positions * p.v_stride) * sizeof(float);
-    p.products_bytes = nn_align_up((size_t)(p.positions * p.products_stride) * sizeof(float), 64);
-    /* A patch; or a tile, its residual and its bias. */
-    p.edge_bytes = (size_t)(NN_MAX(p.positions, 2 * m * m + 1) * EDGE_CHANNELS) * sizeof(float);
+    p.products_bytes = (size_t)(p.block * p.positions * kernel->chunk) * sizeof(float);
+    /* A strip; or a tile, its residual and its bias. */
+    p.edge_bytes = (size_t)NN_MAX((kernel->rows * m + 2) * p.alpha * NN_WINOGRAD_LINE,
+                                  (2 * m * m + 1) * EDGE_CHANNELS) * sizeof(float);
     return p;
 }
 
@@ -209,91 +198,69 @@ static Place locate_tile(const Plan *p, int64_t tile)
     return (Place){ row / p->tiles_h, row % p->tiles_h * p->m, tile % p->tiles_w * p->m };
 }
 
-/* What of the patch lies outside the picture is zero, and so are channels up to a whole
- * vector. */
-static void transform_edge(const Run *run, const Place *at, int64_t channel, NnWinogradPatch patch,
-                           float *edge)
-{
-    const Plan *p = &run->plan;
-    const NnConvGeometry *g = p->g;
-    int64_t y = at->y - g->pad_top, x = at->x - g->pad_left;
-    const float *image = run->call->x + at->image * g->in_h * g->in_w * g->in_pitch;
-    float *v = patch.v;
-
-    patch.x = edge;
-    patch.pitch = EDGE_CHANNELS;
-    patch.row_stride = p->alpha * EDGE_CHANNELS;
-    for (int64_t c = channel, n; c < g->channels; c += n) {
-        n = NN_MIN(g->channels - c, EDGE_CHANNELS);
-        patch.channels = round_up(n, p->kernel->lanes);
-        patch.v = v + c / NN_WINOGRAD_LINE * NN_WINOGRAD_LINE * patch.rows + c % NN_WINOGRAD_LINE;
-        for (int i = 0; i < p->positions; i++) {
-            int64_t row = y + i / p->alpha, column = x + i % p->alpha;
-            bool inside = row >= 0 && row < g->in_h && column >= 0 && column < g->in_w;
-            float *to = edge + i * EDGE_CHANNELS;
-
-            if (inside)
-                memcpy(to, image + (row * g->in_w + column) * g->in_pitch + c,
-                       (size_t)n * sizeof(float));
-            memset(to + (inside ? n : 0), 0,
-                   (size_t)(patch.channels - (inside ? n : 0)) * sizeof(float));
-        }
-        p->kernel->input(&patch);
-    }
-}
-
+/* Strip by strip: what of a panel lies in one row of tiles. */
 static void transform_panel(const Run *run, const Block *b, int64_t panel)
 {
     const Plan *p = &run->plan;
     const NnConvGeometry *g = p->g;
     int64_t begin = panel_begin(b, panel), end = panel_begin(b, panel + 1);
-    NnWinogradPatch patch = {
+    NnWinogradStrip strip = {
         .m = p->m,
         .rows = (int)(end - begin),
         .row_stride = g->in_w * g->in_pitch,
         .pitch = g->in_pitch,
+        .channels = g->channels,
+        .half = b->edge,
         .position_stride = p->v_stride,
     };
 
-    for (int64_t i = begin; i < end; i++) {
+    for (int64_t i = begin; i < end; i += strip.tiles) {
         Place at = locate_tile(p, b->first + i);
         int64_t y = at.y - g->pad_top, x = at.x - g->pad_left;
-        int64_t whole = g->channels / p->kernel->lanes * p->kernel->lanes;
 
-        if (y < 0 || x < 0 || y + p->alpha > g->in_h || x + p->alpha > g->in_w)
-            whole = 0;
-        patch.v = b->v + begin * p->depth + (i - begin) * NN_WINOGRAD_LINE;
-        patch.channels = whole;
-        if (whole > 0) {
-            patch.x = run->call->x + ((at.image * g->in_h + y) * g->in_w + x) * g->in_pitch;
-            p->kernel->input(&patch);
-        }
-        if (whole < g->channels)
-            transform_edge(run, &at, whole, patch, b->edge);
+        strip.tiles = NN_MIN(end - i, p->tiles_w - at.x / p->m);
+        strip.x = run->call->x + ((at.image * g->in_h + y) * g->in_w + x) * g->in_pitch;
+        strip.top = -y;
+        strip.bottom = g->in_h - y;
+        strip.left = -x;
+        strip.right = g->in_w - x;
+        strip.v = b->v + begin * p->depth + (i - begin) * NN_WINOGRAD_LINE;
+        p->kernel->input(&strip);
     }
 }
 
-/* All products of a block with one chunk of output channels. */
+/* Tiles begin to end - 1 with output channels c to c + n - 1 of a chunk. */
+static void multiply_panel(const Plan *p, const float *v, int64_t begin, int64_t end,
+                           const float *u, int64_t c, int64_t n, float *products)
+{
+    const NnF32Winograd *kernel = p->kernel;
+    int64_t stride = p->positions * kernel->chunk;
+
+    for (int64_t i = c; i < c + n; i += kernel->columns)
+        kernel->multiply(v + begin * p->depth, u + i * p->channels, p->channels,
+                         (int)(end - begin), (int)NN_MIN(kernel->columns, c + n - i),
+                         products + begin * stride + i, stride);
+}
+
+/* All products of a block with one chunk of output channels: so many at a time that their
+ * weights stay in the first-level cache for all panels of tiles. */
 static void multiply_chunk(const Run *run, const Block *b, int64_t first, int64_t channels)
 {
     const Plan *p = &run->plan;
     const NnF32Winograd *kernel = p->kernel;
+    int64_t near = NEAR_BYTES / (p->channels * (int64_t)sizeof(float));
 
+    near = NN_MAX(near / kernel->columns, 1) * kernel->columns;
     for (int position = 0; position < p->positions; position++) {
         const float *v = b->v + position * p->v_stride;
-        float *products = b->products + position * p->products_stride;
+        const float *u = run->call->weights + (first * p->positions + position * channels) *
+                                                  p->channels;
+        float *products = b->products + position * kernel->chunk;
 
-        for (int64_t i = 0; i < b->panels; i++) {
-            int64_t begin = panel_begin(b, i), rows = panel_begin(b, i + 1) - begin;
-
-            for (int64_t c = 0; c < channels; c += kernel->columns) {
-                int columns = (int)NN_MIN(kernel->columns, channels - c);
-                const float *u = run->call->weights + (first + c) * p->channels * p->positions;
-
-                kernel->multiply(v + begin * p->depth, u + position * p->channels * columns,
-                                 p->channels, (int)rows, columns,
-                                 products + begin * channels + c, channels);
-            }
+        for (int64_t c = 0, n; c < channels; c += n) {
+            n = NN_MIN(near, channels - c);
+            for (int64_t i = 0; i < b->panels; i++)
+                multiply_panel(p, v, panel_begin(b, i), panel_begin(b, i + 1), u, c, n, products);
         }
     }
 }
@@ -349,8 +316,7 @@ static void finish_tile(const Run *run, const Block *b, int64_t tile, int64_t fi
     int64_t whole = (end - first) / p->kernel->lanes * p->kernel->lanes;
     NnWinogradProduct product = {
         .m = p->m,
-        .products = b->products + tile * channels,
-        .position_stride = p->products_stride,
+        .products = b->products + tile * p->positions * p->kernel->chunk,
         .bias = call->bias ? call->bias + first : NULL,
         .residual = call->residual ? call->residual + pixel * g->residual_pitch + first : NULL,
         .residual_row = g->out_w * g->residual_pitch,
@@ -380,7 +346,8 @@ static void finish_tile(const Run *run, const Block *b, int64_t tile, int64_t fi
 static void do_chunk(const Run *run, const Block *b, int64_t chunk)
 {
     const Plan *p = &run->plan;
-    int64_t first = chunk * p->chunk, channels = NN_MIN(p->chunk, p->out_channels - first);
+    int64_t first = chunk * p->kernel->chunk;
+    int64_t channels = NN_MIN(p->kernel->chunk, p->out_channels - first);
 
     multiply_chunk(run, b, first, channels);
     for (int64_t i = 0; i < b->tiles; i++)

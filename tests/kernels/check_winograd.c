@@ -14,9 +14,9 @@
 #include "check.h"
 #include "kernels/winograd.h"
 
-#define NN_F32_WINOGRAD(isa_, suffix, rows_, columns_, lanes_)                              \
+#define NN_F32_WINOGRAD(isa_, suffix, rows_, columns_, chunk_, lanes_)                     \
     { .isa = isa_, .name = "nn_f32_winograd__" #suffix, .rows = rows_, .columns = columns_, \
-      .lanes = lanes_, .input = nn_f32_winograd_input__##suffix,                            \
+      .chunk = chunk_, .lanes = lanes_, .input = nn_f32_winograd_input__##suffix,                            \
       .multiply = nn_f32_winograd_multiply__##suffix,                                       \
       .output = nn_f32_winograd_output__##suffix },
 static const NnF32Winograd kernels_list[] = {

@@ -3,9 +3,9 @@
 
 #include "kernels/winograd/f32_winograd_x86.h"
 
-void nn_f32_winograd_input__avx2(const NnWinogradPatch *patch)
+void nn_f32_winograd_input__avx2(const NnWinogradStrip *strip)
 {
-    input_all(patch);
+    input_all(strip);
 }
 
 /* Twelve accumulators of sixteen registers: two FMA a cycle with a latency of four. */

@@ -3,9 +3,9 @@
 
 #include "kernels/winograd/f32_winograd_x86.h"
 
-void nn_f32_winograd_input__avx512(const NnWinogradPatch *patch)
+void nn_f32_winograd_input__avx512(const NnWinogradStrip *strip)
 {
-    input_all(patch);
+    input_all(strip);
 }
 
 /* 28 accumulators of 32 registers: a broadcast for two FMA. */

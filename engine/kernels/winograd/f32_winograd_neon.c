@@ -60,9 +60,9 @@ VEC_INLINE void multiply(int rows, int vectors, const float *v, const float *u, 
         for (int j = 0; j < vectors; j++)
             vec_store(products + i * stride + j * VEC_LANES, acc[i][j]);
 }
-void nn_f32_winograd_input__neon(const NnWinogradPatch *patch)
+void nn_f32_winograd_input__neon(const NnWinogradStrip *strip)
 {
-    input_all(patch);
+    input_all(strip);
 }
 
 void nn_f32_winograd_multiply__neon(const float *v, const float *u, int64_t channels, int rows,

@@ -2,12 +2,13 @@
 #pragma once
 
 /* The transforms of winograd/matrices.h over the vectors of one simd/f32_*.h: a vector
- * is as many channels of one pixel. Lines of a patch are combined in groups that share
- * their sums, and each group is carried through the second axis while it is in
- * registers: reading the patch again is cheaper than keeping 36 or 64 vectors. */
+ * is as many channels of one pixel. */
 
 #include "kernels/activation/f32_activation_simd.h"
 #include "kernels/winograd/matrices.h"
+
+/* Known here, so that all products of a tile lie at constant distances. */
+#define WINOGRAD_CHUNK (VEC_LANES > 8 ? 64 : 32)
 
 /* even ± f·odd */
 VEC_INLINE void pair(Vec even, float f, Vec odd, Vec *plus, Vec *minus)
@@ -84,69 +85,118 @@ VEC_INLINE void input_group(int m, int group, const Vec *d, Vec *t)
         input_group_6(group, d, t);
 }
 
-/* One vector of channels of a patch. */
-VEC_INLINE void input_vector(int m, const NnWinogradPatch *p, int64_t c, float *v)
+/* Stops gcc from keeping a multiple of every stride for the next round, on the stack. */
+#define FORGET(stride) __asm__("" : "+r"(stride))
+
+/* All rows of Bᵀ. */
+VEC_INLINE void input_line(int m, const Vec *d, Vec *t)
 {
-    const int alpha = m + 2, groups = m / 2 + 2;
+#pragma GCC unroll 8
+    for (int g = 0; g < m / 2 + 2; g++)
+        input_group(m, g, d, t + (g ? 2 * g - 1 : 0));
+}
+
+/* One pixel column of a strip along its height. `checked`: not all of its rows lie in
+ * the picture, or not all floats of a vector are channels. */
+VEC_INLINE void input_column(int m, bool checked, const NnWinogradStrip *s, int64_t x, int64_t c,
+                             float *half)
+{
+    const int alpha = m + 2;
+    const float *from = s->x + x * s->pitch + c;
+    int64_t row_stride = s->row_stride, n = NN_MIN(s->channels - c, VEC_LANES);
+    Vec d[8], t[8];
+
+    FORGET(row_stride);
+#pragma GCC unroll 8
+    for (int i = 0; i < alpha; i++) {
+        if (!checked)
+            d[i] = vec_load(from + i * row_stride);
+        else if (i < s->top || i >= s->bottom)
+            d[i] = vec_set(0.0f);
+        else
+            d[i] = n < VEC_LANES ? vec_load_part(from + i * row_stride, n)
+                                 : vec_load(from + i * row_stride);
+    }
+    input_line(m, d, t);
+#pragma GCC unroll 8
+    for (int i = 0; i < alpha; i++)
+        vec_store(half + i * NN_WINOGRAD_LINE, t[i]);
+}
+
+/* The patch of one tile along its width. */
+VEC_INLINE void input_tile(int m, const float *half, float *v, int64_t position_stride)
+{
+    const int alpha = m + 2;
+
+    FORGET(position_stride);
+#pragma GCC unroll 8
+    for (int i = 0; i < alpha; i++) {
+        Vec d[8], t[8];
 
 #pragma GCC unroll 8
-    for (int g = 0; g < groups; g++) {
-        const int first = g ? 2 * g - 1 : 0, rows = g == 0 || g == groups - 1 ? 1 : 2;
-        Vec line[2][8];
-
+        for (int j = 0; j < alpha; j++)
+            d[j] = vec_load(half + (j * alpha + i) * NN_WINOGRAD_LINE);
+        input_line(m, d, t);
 #pragma GCC unroll 8
-        for (int j = 0; j < alpha; j++) {
-            Vec d[8], t[2];
+        for (int j = 0; j < alpha; j++, v += position_stride)
+            vec_store(v, t[j]);
+    }
+}
 
-#pragma GCC unroll 8
-            for (int i = 0; i < alpha; i++)
-                d[i] = vec_load(p->x + i * p->row_stride + j * p->pitch + c);
-            input_group(m, g, d, t);
-#pragma GCC unroll 2
-            for (int i = 0; i < rows; i++)
-                line[i][j] = t[i];
+/* Columns first to last of a strip, of one line of channels. */
+VEC_INLINE void input_columns(int m, const NnWinogradStrip *s, int64_t c, int64_t first,
+                              int64_t last, float *half)
+{
+    const int alpha = m + 2;
+    int64_t end = NN_MIN(c + NN_WINOGRAD_LINE, s->channels);
+    bool rows = s->top <= 0 && s->bottom >= alpha;
+
+    for (int64_t x = first; x <= last; x++) {
+        float *to = half + x * alpha * NN_WINOGRAD_LINE;
+
+        if (x < s->left || x >= s->right) {
+            memset(to, 0, (size_t)(alpha * NN_WINOGRAD_LINE) * sizeof(float));
+            continue;
         }
-#pragma GCC unroll 2
-        for (int i = 0; i < rows; i++) {
-            float *to = v + (first + i) * alpha * p->position_stride;
+        for (int64_t i = c; i < end; i += VEC_LANES, to += VEC_LANES)
+            if (rows && i + VEC_LANES <= end)
+                input_column(m, false, s, x, i, to);
+            else
+                input_column(m, true, s, x, i, to);
+    }
+}
 
-#pragma GCC unroll 8
-            for (int h = 0; h < groups; h++) {
-                const int n = h == 0 || h == groups - 1 ? 1 : 2;
-                Vec t[2];
+/* Neighbours share two columns. */
+VEC_INLINE void input_as(int m, const NnWinogradStrip *strip)
+{
+    const NnWinogradStrip s = *strip;
 
-                input_group(m, h, line[i], t);
-#pragma GCC unroll 2
-                for (int k = 0; k < n; k++, to += p->position_stride)
-                    vec_store(to, t[k]);
-            }
+    for (int64_t c = 0; c < s.channels; c += NN_WINOGRAD_LINE) {
+        int64_t n = NN_MIN(s.channels - c, NN_WINOGRAD_LINE);
+
+        input_columns(m, &s, c, 0, 1, s.half);
+        for (int64_t tile = 0; tile < s.tiles; tile++) {
+            const float *half = s.half + tile * m * (m + 2) * NN_WINOGRAD_LINE;
+            float *v = s.v + c * s.rows + tile * NN_WINOGRAD_LINE;
+
+            input_columns(m, &s, c, tile * m + 2, tile * m + m + 1, s.half);
+            for (int64_t i = 0; i < n; i += VEC_LANES)
+                input_tile(m, half + i, v + i, s.position_stride);
         }
     }
 }
 
-VEC_INLINE void input_as(int m, const NnWinogradPatch *patch)
+static inline void input_all(const NnWinogradStrip *strip)
 {
-    const NnWinogradPatch p = *patch;
-
-    for (int64_t c = 0; c < p.channels; c += NN_WINOGRAD_LINE) {
-        float *v = p.v + c * p.rows;
-
-        for (int64_t i = 0; i < NN_WINOGRAD_LINE && c + i < p.channels; i += VEC_LANES)
-            input_vector(m, &p, c + i, v + i);
-    }
-}
-
-static inline void input_all(const NnWinogradPatch *patch)
-{
-    switch (patch->m) {
+    switch (strip->m) {
     case 2:
-        input_as(2, patch);
+        input_as(2, strip);
         break;
     case 4:
-        input_as(4, patch);
+        input_as(4, strip);
         break;
     default:
-        input_as(6, patch);
+        input_as(6, strip);
     }
 }
 
@@ -204,48 +254,69 @@ VEC_INLINE void output_half(int m, int odd, const Vec *s, Vec *y)
         output_half_6(odd, s, y);
 }
 
+/* Rows of both parities, or of one: those of F(6,3) do not fit into 32 registers. */
+VEC_INLINE void output_rows(int m, int first, int last, NnActivationKind kind, bool residual,
+                            const NnWinogradProduct *p, int64_t c, Vec bias)
+{
+    const int alpha = m + 2, half = m / 2, rows = half * (last - first + 1);
+    const float *products = p->products + c, *r = residual ? p->residual + c : NULL;
+    int64_t y_row = p->y_row, y_pitch = p->y_pitch, r_row = p->residual_row;
+    int64_t r_pitch = p->residual_pitch;
+    float *y = p->y + c;
+    Vec line[6][8];
+
+    FORGET(y_row);
+    FORGET(y_pitch);
+#pragma GCC unroll 8
+    for (int j = 0; j < alpha; j++) {
+        Vec s[8], t[2][3];
+
+#pragma GCC unroll 8
+        for (int i = 0; i < alpha; i++)
+            s[i] = vec_load(products + (i * alpha + j) * WINOGRAD_CHUNK);
+#pragma GCC unroll 2
+        for (int odd = first; odd <= last; odd++)
+            output_half(m, odd, s, t[odd]);
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++)
+            line[i][j] = first == last ? t[first][i] : t[i % 2][i / 2];
+    }
+
+    y += first * y_row;
+    r += residual ? first * r_row : 0;
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) {
+        const float *from = r;
+        float *to = y;
+        Vec t[2][3];
+
+        output_half(m, 0, line[i], t[0]);
+        output_half(m, 1, line[i], t[1]);
+#pragma GCC unroll 6
+        for (int j = 0; j < m; j++, to += y_pitch) {
+            Vec x = vec_add(t[j % 2][j / 2], bias);
+
+            if (residual) {
+                x = vec_add(x, vec_load(from));
+                from += r_pitch;
+            }
+            vec_store(to, vec_activate(p->activation, kind, x));
+        }
+        y += first == last ? 2 * y_row : y_row;
+        if (residual)
+            r += first == last ? 2 * r_row : r_row;
+    }
+}
+
 VEC_INLINE void output_vector(int m, NnActivationKind kind, bool residual,
                               const NnWinogradProduct *p, int64_t c, Vec bias)
 {
-    const int alpha = m + 2;
-
-#pragma GCC unroll 2
-    for (int odd = 0; odd < 2; odd++) {
-        Vec line[3][8];
-
-#pragma GCC unroll 8
-        for (int j = 0; j < alpha; j++) {
-            Vec s[8], y[3];
-
-#pragma GCC unroll 8
-            for (int i = 0; i < alpha; i++)
-                s[i] = vec_load(p->products + (i * alpha + j) * p->position_stride + c);
-            output_half(m, odd, s, y);
-#pragma GCC unroll 3
-            for (int i = 0; i < m / 2; i++)
-                line[i][j] = y[i];
-        }
-#pragma GCC unroll 3
-        for (int i = 0; i < m / 2; i++) {
-            const float *r = residual ? p->residual + (2 * i + odd) * p->residual_row + c : NULL;
-            float *to = p->y + (2 * i + odd) * p->y_row + c;
-
-#pragma GCC unroll 2
-            for (int k = 0; k < 2; k++) {
-                Vec y[3];
-
-                output_half(m, k, line[i], y);
-#pragma GCC unroll 3
-                for (int h = 0; h < m / 2; h++) {
-                    Vec x = vec_add(y[h], bias);
-
-                    if (residual)
-                        x = vec_add(x, vec_load(r + (2 * h + k) * p->residual_pitch));
-                    vec_store(to + (2 * h + k) * p->y_pitch, vec_activate(p->activation, kind, x));
-                }
-            }
-        }
+    if (m < 6) {
+        output_rows(m, 0, 1, kind, residual, p, c, bias);
+        return;
     }
+    output_rows(m, 0, 0, kind, residual, p, c, bias);
+    output_rows(m, 1, 1, kind, residual, p, c, bias);
 }
 
 VEC_INLINE void output_as(int m, NnActivationKind kind, const NnWinogradProduct *product)
