@@ -62,7 +62,8 @@ static void check_name(Doctor *doctor, const char *device)
                             device, stable);
 }
 
-/* Whether it is worth asking for frames. */
+/* Whether it is worth asking for frames. A device that the service has may be asked for its
+ * formats too, but need not answer. */
 static bool check_device(Doctor *doctor)
 {
     const PlatedConfig *config = doctor->config;
@@ -79,14 +80,15 @@ static bool check_device(Doctor *doctor)
     if (!g_str_has_prefix(config->camera.source, "v4l2:"))
         return true;
     r = lpr_camera_caps(device, &options, &caps, &error);
-    if (r < 0) {
+    if (r < 0 && !doctor->state) {
         platectl_doctor_say(doctor, DOCTOR_WRONG, "camera", "%s: %s", error.message,
                             r == -ENOENT   ? "plug it in, or correct [camera] source"
                             : r == -EACCES ? "the user needs the group video"
                                            : "see whether another program has it, or try another");
         return false;
     }
-    platectl_doctor_say(doctor, DOCTOR_OK, "camera", "%s gives %s", device, caps);
+    if (r == 0)
+        platectl_doctor_say(doctor, DOCTOR_OK, "camera", "%s gives %s", device, caps);
     check_name(doctor, device);
     return true;
 }
@@ -255,13 +257,13 @@ void platectl_doctor_camera(Doctor *doctor)
     NnError error = {0};
     double hz = 0;
 
+    if (!check_device(doctor))
+        return;
     if (doctor->state) {
         if (frame_of_service(doctor, &frame, &error) == 0)
             hz = json_object_get_double_member_with_default(doctor->state, "fps", 0);
-    } else if (check_device(doctor)) {
-        hz = frames_from_here(doctor, &frame, &error);
     } else {
-        return;
+        hz = frames_from_here(doctor, &frame, &error);
     }
     if (!frame) {
         platectl_doctor_say(doctor, DOCTOR_WRONG, "camera",

@@ -88,7 +88,12 @@ void platectl_doctor_broker(Doctor *doctor)
     PlatedMqtt *mqtt = NULL;
     NnError error = {0};
 
-    if (plated_broker_new(doctor->config, true, &callbacks, &attempt, &mqtt, &error) < 0)
+    /* Its password may be a credential that nobody else has. */
+    if (doctor->status && json_object_get_boolean_member_with_default(
+                              json_node_get_object(doctor->status), "broker_connected", FALSE))
+        platectl_doctor_say(doctor, DOCTOR_OK, "broker", "the service is connected to %s",
+                            doctor->config->mqtt.host);
+    else if (plated_broker_new(doctor->config, true, &callbacks, &attempt, &mqtt, &error) < 0)
         platectl_doctor_say(doctor, DOCTOR_WRONG, "broker", "%s", error.message);
     else
         try_broker(doctor, mqtt, &attempt);

@@ -22,7 +22,6 @@ typedef struct Client {
     int fd;
     struct ucred peer;
     GString *request;
-    bool asked;
     GBytes *answer; /* NULL: none yet */
     size_t sent;
     guint io, patience;
@@ -95,7 +94,8 @@ int plated_server_listen_path(const char *path, int *ret_fd, NnError *error)
         return nn_error_set(error, -errno, "no socket: %s", strerror(errno));
     if (is_abandoned(&address))
         unlink(path);
-    /* Until chmod(2) it is as open as the socket, and nobody can connect before listen(2). */
+    /* bind(2) makes the path no more open than this, whatever the umask; chmod(2) then makes
+     * it as open. */
     fchmod(fd, 0660);
     r = listen_on(fd, (const struct sockaddr *)&address, sizeof(address));
     if (r == 0 && chmod(path, 0660) < 0)
@@ -159,7 +159,6 @@ static void take(Client *client, const char *bytes, size_t n)
     if (!end)
         return;
     g_string_truncate(client->request, (gsize)(end - client->request->str));
-    client->asked = true;
     g_source_remove(client->io);
     client->io = 0;
     server->request(server->userdata, client->id, client->request->str, &client->peer);

@@ -16,6 +16,7 @@
 #define SECOND_US           ((int64_t)1000000)
 #define STARTING_LONGEST_US (60 * SECOND_US)
 #define TRIM_EVERY_S        3600
+#define COOL_C              3 /* below the limit, so that the log does not flicker */
 
 /* ---- readiness and health ------------------------------------------------ */
 
@@ -63,8 +64,6 @@ static void feed_watchdog(PlatedService *service, const PlatedWorkerStats *stats
     if (limit_us > 0 && (inferring || (alive && camera_is_away(service, limit_us))))
         plated_notify_watchdog();
 }
-
-#define COOL_C 3 /* below the limit, so that the log does not flicker */
 
 static void watch_heat(PlatedService *service)
 {

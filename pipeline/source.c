@@ -287,13 +287,14 @@ typedef struct Stream {
     GstElement *pipeline;
     GstBus *bus;
     bool live;               /* what GStreamer says of a gst: pipeline */
-    _Atomic int64_t last_us;    /* when the newest frame came */
-    _Atomic int64_t changed_us; /* when one came that differed from that before it */
-    bool frozen;                /* given up for that */
+    _Atomic int64_t last_us; /* when the newest frame came */
+    _Atomic int64_t same_us; /* for how long frames have been the same */
+    bool frozen;             /* given up for that */
     /* Of the streaming thread. */
     bool playing;
-    bool told;         /* that it is playing */
-    uint64_t hash;     /* of the newest frame */
+    bool told;          /* that it is playing */
+    uint64_t hash;      /* of the newest frame */
+    int64_t changed_us; /* when the first with this hash came */
     int64_t origin_us; /* monotonic time of running time 0 of a clip */
     int64_t due_us;    /* when the next frame is wanted */
 } Stream;
@@ -476,8 +477,9 @@ static void watch_change(Stream *stream, const LprFrame *frame)
     LprSource *source = stream->source;
     uint64_t hash = may_freeze(source) ? lpr_frame_hash(frame) : stream->hash + 1;
     if (hash != stream->hash)
-        atomic_store(&stream->changed_us, lpr_clock_us());
+        stream->changed_us = lpr_clock_us();
     stream->hash = hash;
+    atomic_store(&stream->same_us, lpr_clock_us() - stream->changed_us);
     if (stream->told || hash == source->frozen_hash)
         return;
     source->frozen_hash = 0;
@@ -592,9 +594,8 @@ static void describe_error(GstMessage *message, const char *what, NnError *error
 static bool is_silent(Stream *stream, NnError *error)
 {
     LprSource *source = stream->source;
-    int64_t now_us = lpr_clock_us();
-    int64_t silent_us = now_us - atomic_load(&stream->last_us);
-    int64_t same_us = now_us - atomic_load(&stream->changed_us);
+    int64_t silent_us = lpr_clock_us() - atomic_load(&stream->last_us);
+    int64_t same_us = atomic_load(&stream->same_us);
     if (!lpr_source_is_live(source))
         return false;
     if (silent_us > source->options.silence_us) {
@@ -637,7 +638,6 @@ static Outcome wait_end(Stream *stream, NnError *error)
 static Outcome stream_play(Stream *stream, NnError *error)
 {
     atomic_store(&stream->last_us, lpr_clock_us());
-    atomic_store(&stream->changed_us, lpr_clock_us());
     GstStateChangeReturn change = gst_element_set_state(stream->pipeline, GST_STATE_PAUSED);
     stream->live = change == GST_STATE_CHANGE_NO_PREROLL;
     /* A failure here leaves its reason on the bus. */

@@ -73,6 +73,7 @@ class Doctor(Case):
             self.assertEqual({g for g, _ in found[what]}, {'ok'}, found[what])
         self.check(found, 'camera', 'ok', 'pictures of 640 × 720')
         self.check(found, 'camera', 'ok', 'are looked at')
+        self.check(found, 'broker', 'ok', 'the service is connected to 127.0.0.1')
         self.assertEqual(daemon.end(), 0)
 
     def test_service_away(self):
@@ -82,6 +83,10 @@ class Doctor(Case):
         self.check(found, 'broker', 'wrong', 'broker 127.0.0.1')
         self.check(found, 'camera', 'ok', 'pictures of 640 × 720')
         self.check(found, 'focus', 'ok', 'sharpness')
+
+    def test_broker(self):
+        found = self.ask(self.configured('left', self.mosquitto().port))
+        self.check(found, 'broker', 'ok', '127.0.0.1 accepts us')
 
     def test_pictures(self):
         for picture, what, part in (('dark', 'light', 'too dark'), ('white', 'light', 'are white'),
