@@ -17,6 +17,7 @@ except ImportError as error:
     raise unittest.SkipTest(str(error))
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from tests.demo import broker                                                # noqa: E402
 from tests.integration import schema                                         # noqa: E402
 from tests.integration.daemon import (BUILD, Case, PATIENCE_S, PLATECTL, sequence,
                                       wait_for)                              # noqa: E402
@@ -136,6 +137,24 @@ class Access(Case):
         wait_for(lambda: any(p['type'] == 'final' for p in subscriber.passages()), 'the passages')
         self.assertEqual(self.decisions(subscriber), [])
         self.assertEqual(subscriber.passages()[-1]['access']['decision'], 'denied')
+
+    def test_expiry(self):
+        """With MQTT 5 the broker too drops a decision that it cannot hand on in time."""
+        mosquitto = self.mosquitto()
+        heard = self.folder / 'expiry'
+        with open(heard, 'wb') as out:
+            process = subprocess.Popen(
+                ['stdbuf', '-oL', broker.program('mosquitto_sub'), '-V', '5', '-h', '127.0.0.1',
+                 '-p', str(mosquitto.port), '-t', 'plated/gate/#', '-F', '%t %E'], stdout=out)
+        self.addCleanup(broker.end, process)
+        daemon = self.gate(mosquitto.port, sections={'mqtt': {'protocol': '5'},
+                                                     'access': {'expiry': '7s'}})
+        self.assertEqual(daemon.process.wait(PATIENCE_S), 0, daemon.said())
+        wait_for(lambda: heard.read_text().count('gate/passage') >= 2, 'the passages')
+        lines = [line.split(' ') for line in heard.read_text().splitlines()]
+        expiries = {topic.split('/')[-1]: expiry for topic, expiry in lines}
+        self.assertIn(expiries['access'], ('7', '6'))
+        self.assertEqual(expiries['passage'], '')
 
     def test_reload_keeps_what_is_decided(self):
         mosquitto = self.mosquitto()

@@ -92,8 +92,8 @@ class Disk(Case):
                              store={'file': self.disk / 'events.db'})
         again = self.deliver(second, decided)
         self.end(second)
-        print(f'## full disk: {len(decided)} messages told, {full} before it was known, all delivered, '
-              f'{again} again', file=sys.stderr)
+        print(f'## full disk: {len(decided)} messages told, {full} before it was known, all '
+              f'delivered, {again} again', file=sys.stderr)
 
     def test_away_at_start(self):
         """What the disk held goes out as soon as it is there, without a restart."""

@@ -226,8 +226,8 @@ class Brokers(Case):
         # What the bad broker did not acknowledge was never the good one's; its own connection held.
         self.assertEqual(len(received), len(set(received)))
         self.assertIn('connected to broker', ' '.join(case.lines(6)))
-        print(f'## {case.name}: {case.connections} connections, {case.repeated()} repeated failures, '
-              f'{len(case.kept)} messages kept, {len(received)} delivered; {case.warned[0]}',
+        print(f'## {case.name}: {case.connections} connections, {case.repeated()} repeated '
+              f'failures, {len(case.kept)} messages kept, {len(received)} delivered; {case.warned[0]}',
               file=sys.stderr)
 
     def test_misbehaving(self):

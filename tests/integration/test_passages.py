@@ -87,8 +87,9 @@ class Latency(Case):
         delays = sorted(delays)
         frames = f', after {min(reads)} to {max(reads)} readings' if reads else ''
         p50, p99 = delays[len(delays) // 2], delays[min(len(delays) - 1, len(delays) * 99 // 100)]
-        print(f'## {name}: {len(delays)} times, p50 {p50:.0f} ms ({p50 * self.FPS / 1000:.1f} frames), '
-              f'p99 {p99:.0f} ms ({p99 * self.FPS / 1000:.1f} frames){frames}', file=sys.stderr)
+        print(f'## {name}: {len(delays)} times, p50 {p50:.0f} ms ({p50 * self.FPS / 1000:.1f} '
+              f'frames), p99 {p99:.0f} ms ({p99 * self.FPS / 1000:.1f} frames){frames}',
+              file=sys.stderr)
         return p50
 
     def test_latency(self):
@@ -96,8 +97,9 @@ class Latency(Case):
         self.heard(mosquitto.port)
         access = self.folder / 'access.csv'
         access.write_text('\n'.join(self.plates) + '\n')
-        daemon = self.daemon(mosquitto.port, passage=INSTALLED | {'quiet': '500ms', 'rearm': '500ms'},
-                             camera={'source': self.live_source()}, access={'lists': access})
+        daemon = self.daemon(mosquitto.port, access={'lists': access},
+                             passage=INSTALLED | {'quiet': '500ms', 'rearm': '500ms'},
+                             camera={'source': self.live_source()})
         wait_for(lambda: sum(m['type'] == 'final' for _, m in self.messages('passage')) >=
                  self.TIMES - 2, 'the passages')
         self.assertEqual(daemon.end(), 0)

@@ -79,13 +79,14 @@ class Events(Stored):
         wrote = written_bytes(daemon.process)
         self.assertEqual(daemon.end(), 0)
         self.assertEqual(self.asked(daemon), told)
-        print(f'## 2 passages: {wrote} bytes given to files and sockets, log and pictures among them',
-              file=sys.stderr)
+        print(f'## 2 passages: {wrote} bytes given to files and sockets, log and pictures among '
+              'them', file=sys.stderr)
 
     def test_refusals(self):
         daemon = self.daemon(1, start=False)
         self.assertIn('events.db: No such file', self.events(daemon, status=1))
-        self.assertIn("--since: expected 2026-03-01", self.events(daemon, '--since', 'x', status=64))
+        self.assertIn('--since: expected 2026-03-01',
+                      self.events(daemon, '--since', 'x', status=64))
         self.assertIn("--limit: expected a number", self.events(daemon, '--limit', '0', status=64))
         (self.folder / 'events.db').write_text('no database, and not a short file either')
         self.assertIn('not a store of passages, or broken', self.events(daemon, status=1))
