@@ -162,7 +162,7 @@ PlatedOutbox *plated_outbox_free(PlatedOutbox *outbox)
 
 /* ---- limits -------------------------------------------------------------- */
 
-static void trim_locked(PlatedOutbox *outbox, PlatedMoment now)
+static void trim_disk(PlatedOutbox *outbox, PlatedMoment now)
 {
     _cleanup_(plated_statement_freep) sqlite3_stmt *statement = NULL;
 
@@ -178,6 +178,11 @@ static void trim_locked(PlatedOutbox *outbox, PlatedMoment now)
     sqlite3_bind_int64(statement, 3, now.realtime_us - outbox->limits.max_age_us);
     if (sqlite3_step(statement) == SQLITE_DONE)
         outbox->dropped += (uint64_t)sqlite3_changes(outbox->db);
+}
+
+static void trim_locked(PlatedOutbox *outbox, PlatedMoment now)
+{
+    trim_disk(outbox, now);
     while (outbox->spare.length > (guint)outbox->limits.max_rows) {
         spare_free(g_queue_pop_head(&outbox->spare));
         outbox->dropped++;

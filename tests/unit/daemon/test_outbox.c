@@ -398,6 +398,22 @@ static void test_late_disk(void)
     tear_down(&f);
 }
 
+/* Memory is not a place without bounds either. */
+static void test_no_disk(void)
+{
+    static const PlatedOutboxLimits two = {2, DAY_US};
+    PlatedOutbox *outbox = NULL;
+
+    CHECK_EQUAL(plated_outbox_open("/nonexistent/outbox.db", &two, NULL, &outbox, NULL), 0);
+    push(outbox, "a");
+    push(outbox, "b");
+    push(outbox, "c");
+    check_contents(outbox, "b c");
+    CHECK_EQUAL(plated_outbox_dropped(outbox), 1);
+    CHECK_EQUAL(plated_outbox_count(outbox), 2);
+    plated_outbox_free(outbox);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "open") == 0)
@@ -412,5 +428,6 @@ int main(int argc, char **argv)
     test_full_disk();
     test_memory();
     test_late_disk();
+    test_no_disk();
     return 0;
 }
