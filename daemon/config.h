@@ -30,6 +30,7 @@ typedef struct PlatedConfig {
     } models;
     struct {
         int threads;
+        bool pin;
         int isa; /* 0: the best; see plated_config_isa() */
         double hot_c;
     } engine;

@@ -60,6 +60,7 @@ const PlatedConfigEntry plated_config_table[] = {
 
     NUMBER(engine, threads, threads, integer, 0, 64, "0",
            "Threads that compute. 0 takes one for each processor."),
+    BOOLEAN(engine, pin, "no", "Keep each of these threads on a processor of its own."),
     CHOICE(engine, isa, isa_names, "auto",
            "Instruction set at most; auto takes the best that the processor has."),
     NUMBER(engine, hot, hot_c, real, 0, 120, "75",

@@ -80,6 +80,7 @@ int plated_recognition_new(const PlatedConfig *config, const char *directory, bo
     g_autofree char *fallback = plated_recognition_directory();
     NnContextOptions options = {
         .threads = config->engine.threads,
+        .pin = config->engine.pin,
         .isa = plated_config_isa(config),
         .log = log_engine,
         .log_userdata = log,

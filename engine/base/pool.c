@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "base/limits.h"
 #include "base/util.h"
@@ -17,10 +18,14 @@
 #define GATE_OPEN UINT64_C(0x10000)
 #define GATE_LOOP UINT64_C(0x20000)
 
-/* Pauses before a worker sleeps: some microseconds between unrelated loops,
- * some hundred (a serial step) within an inference. */
-#define SPIN_IDLE 2000
-#define SPIN_BEGUN 20000
+/* How long a worker spins before it sleeps. Within an inference a wait that ended
+ * while it spun doubles the time, one that did not halves it: a network of short
+ * steps keeps its workers awake, one with long serial steps lets them sleep. */
+#define SPIN_IDLE_NS 20000
+#define SPIN_LEAST_NS 20000
+#define SPIN_MOST_NS 500000
+/* Pauses between two looks at the clock. */
+#define SPIN_PAUSES 64
 /* Pauses before the caller lets others run while it waits for the last tiles. */
 #define SPIN_JOIN 2000
 
@@ -30,6 +35,7 @@ typedef struct Worker {
     NnPool *pool;
     pthread_t thread;
     unsigned index;
+    uint64_t spin_ns;           /* its own, within an inference */
 } Worker;
 
 struct NnPool {
@@ -93,22 +99,53 @@ static bool join_loop(NnPool *pool, uint64_t gate)
     return false;
 }
 
-/* Waits until there is another loop than `seen`. Returns the gate. */
-static uint64_t wait_for_loop(NnPool *pool, uint64_t seen)
+static uint64_t now_ns(void)
 {
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* Whether another loop than `seen` came, or the end. */
+static bool spin_for_loop(Worker *worker, uint64_t seen, uint64_t *ret_gate)
+{
+    NnPool *pool = worker->pool;
+    uint64_t start = now_ns(), gate;
+
+    for (;;) {
+        uint64_t waited;
+        bool begun;
+
+        for (int i = 0; i < SPIN_PAUSES; i++) {
+            gate = atomic_load_explicit(&pool->gate, memory_order_relaxed);
+            if (gate / GATE_LOOP != seen ||
+                atomic_load_explicit(&pool->quit, memory_order_relaxed)) {
+                *ret_gate = gate;
+                return true;
+            }
+            cpu_pause();
+        }
+        begun = atomic_load_explicit(&pool->begun, memory_order_relaxed);
+        waited = now_ns() - start;
+        if (waited < (begun ? worker->spin_ns : SPIN_IDLE_NS))
+            continue;
+        if (begun)
+            worker->spin_ns = NN_MAX(worker->spin_ns / 2, SPIN_LEAST_NS);
+        return false;
+    }
+}
+
+/* Waits until there is another loop than `seen`. Returns the gate. */
+static uint64_t wait_for_loop(Worker *worker, uint64_t seen)
+{
+    NnPool *pool = worker->pool;
     uint64_t gate;
 
-    for (unsigned i = 0;; i++) {
-        gate = atomic_load_explicit(&pool->gate, memory_order_relaxed);
-        if (gate / GATE_LOOP != seen || atomic_load_explicit(&pool->quit, memory_order_relaxed))
-            return gate;
-        if (i >= SPIN_IDLE && !atomic_load_explicit(&pool->begun, memory_order_relaxed))
-            break;
-        if (i >= SPIN_BEGUN)
-            break;
-        cpu_pause();
+    if (spin_for_loop(worker, seen, &gate)) {
+        worker->spin_ns = NN_MIN(worker->spin_ns * 2, SPIN_MOST_NS);
+        return gate;
     }
-
     /* The sleeper is counted before it looks at the gate, the caller writes the
      * gate before it looks at the count: one of the two sees the other. */
     pthread_mutex_lock(&pool->sleep_lock);
@@ -131,7 +168,7 @@ static void *worker_main(void *argument)
     uint64_t seen = 0;
 
     for (;;) {
-        uint64_t gate = wait_for_loop(pool, seen);
+        uint64_t gate = wait_for_loop(worker, seen);
         if (atomic_load_explicit(&pool->quit, memory_order_relaxed))
             return NULL;
         seen = gate / GATE_LOOP;
@@ -161,7 +198,8 @@ static int start_workers(NnPool *pool)
     pthread_sigmask(SIG_SETMASK, &all, &old);
     while (pool->n_started < pool->n_threads - 1 && r == 0) {
         Worker *worker = &pool->workers[pool->n_started];
-        *worker = (Worker){ .pool = pool, .index = pool->n_started + 1 };
+        *worker = (Worker){ .pool = pool, .index = pool->n_started + 1,
+                            .spin_ns = SPIN_MOST_NS };
         r = -pthread_create(&worker->thread, NULL, worker_main, worker);
         if (r == 0)
             pool->n_started++;
@@ -213,6 +251,32 @@ NnPool *nn_pool_free(NnPool *pool)
     free(pool->workers);
     free(pool);
     return NULL;
+}
+
+/* The index-th processor of the set, counted round. */
+static int nth_processor(const cpu_set_t *set, unsigned index)
+{
+    int left = (int)index % NN_MAX(CPU_COUNT(set), 1);
+
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, set) && left-- == 0)
+            return cpu;
+    return 0;
+}
+
+int nn_pool_pin(NnPool *pool)
+{
+    cpu_set_t allowed, one;
+    int r = 0;
+
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+        return -errno;
+    for (unsigned i = 0; i < pool->n_started && r == 0; i++) {
+        CPU_ZERO(&one);
+        CPU_SET(nth_processor(&allowed, pool->workers[i].index), &one);
+        r = -pthread_setaffinity_np(pool->workers[i].thread, sizeof(one), &one);
+    }
+    return r;
 }
 
 unsigned nn_pool_threads(const NnPool *pool)

@@ -60,6 +60,11 @@ int nn_context_new(const NnContextOptions *options, NnContext **ret_context, NnE
     r = nn_pool_new(NN_MIN(threads, NN_LIMIT_THREADS), &context->pool);
     if (r < 0)
         return nn_error_set(error, r, "starting %u threads: %s", threads, strerror(-r));
+    r = options->pin ? nn_pool_pin(context->pool) : 0;
+    if (r < 0) {
+        nn_pool_free(context->pool);
+        return nn_error_set(error, r, "pinning threads to processors: %s", strerror(-r));
+    }
     *ret_context = NN_TAKE(context);
     return 0;
 }

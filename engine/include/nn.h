@@ -120,6 +120,8 @@ typedef struct NnContextOptions {
     int threads;          /* threads of a run, the caller's among them; 0: one per processor */
     const char *isa;      /* "c", "neon", "avx2", "avx512": at most this; NULL: the best that this
                              processor has */
+    bool pin;             /* keep each thread but the caller's on a processor of its own, in the order
+                             of the caller's affinity mask; the first is left to the caller */
     NnLogFunc log;        /* NULL: warnings and errors on stderr */
     void *log_userdata;
 } NnContextOptions;

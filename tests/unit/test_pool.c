@@ -3,8 +3,10 @@
 /* The pool: every tile once, in any nesting and from several threads. */
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/cpu.h"
 #include "base/pool.h"
@@ -187,6 +189,73 @@ static void test_two_pools(NnPool *a)
     free(loop);
 }
 
+static void short_tile(void *argument, size_t tile, unsigned worker)
+{
+    atomic_fetch_add((atomic_int *)argument, 1);
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec ts;
+
+    clock_gettime(clock, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* Pauses as between the frames of a camera: after each inference the workers have to
+ * find their sleep. Processor time, so that a busy machine does not matter; a worker
+ * that spun on would need all of the pauses. */
+static void test_idle(NnPool *pool)
+{
+    const struct timespec pause = { .tv_nsec = 20000000 };
+    uint64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), wall = clock_ns(CLOCK_MONOTONIC);
+    atomic_int calls = 0;
+
+    for (int i = 0; i < 20; i++) {
+        nn_pool_begin(pool);
+        for (int j = 0; j < 10; j++)
+            nn_pool_run(pool, 8, short_tile, &calls);
+        nn_pool_end(pool);
+        nanosleep(&pause, NULL);
+    }
+    cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    wall = clock_ns(CLOCK_MONOTONIC) - wall;
+    CHECK_EQUAL("calls", atomic_load(&calls), 20 * 10 * 8);
+    if (cpu * 10 > wall) {
+        fprintf(stderr, "%u threads: %llu us of processor time in %llu us of pauses\n",
+                nn_pool_threads(pool), (unsigned long long)cpu / 1000,
+                (unsigned long long)wall / 1000);
+        exit(1);
+    }
+}
+
+static atomic_int astray;
+
+static void pinned_tile(void *argument, size_t tile, unsigned worker)
+{
+    cpu_set_t set;
+
+    if (worker > 0 && (sched_getaffinity(0, sizeof(set), &set) < 0 || CPU_COUNT(&set) != 1))
+        atomic_fetch_add(&astray, 1);
+    meet_tile(argument, tile, worker);
+}
+
+static void test_pinned(unsigned threads)
+{
+    Meeting meeting = { .expected = (int)threads };
+    cpu_set_t before, after;
+    NnPool *pool = NULL;
+
+    CHECK_EQUAL("nn_pool_new", nn_pool_new(threads, &pool), 0);
+    sched_getaffinity(0, sizeof(before), &before);
+    CHECK_EQUAL("nn_pool_pin", nn_pool_pin(pool), 0);
+    sched_getaffinity(0, sizeof(after), &after);
+    CHECK_EQUAL("the caller stays", CPU_EQUAL(&before, &after), 1);
+    nn_pool_run(pool, threads, pinned_tile, &meeting);
+    CHECK_EQUAL("workers astray", atomic_load(&astray), 0);
+    nn_pool_free(pool);
+}
+
 int main(void)
 {
     static const unsigned counts[] = { 1, 2, 3, 5 };
@@ -204,6 +273,8 @@ int main(void)
         test_several_threads(pool);
         test_really_parallel(pool);
         test_two_pools(pool);
+        test_idle(pool);
+        test_pinned(counts[i]);
         pool = nn_pool_free(pool);
     }
     /* Threads that start and stop at once must not be lost or waited for. */
