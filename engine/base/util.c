@@ -2,6 +2,9 @@
 #include "base/util.h"
 
 #include <stdio.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
 
 /* Length of the UTF-8 character there, 0 when it is none or controls a terminal:
  * names come from files. */
@@ -67,4 +70,18 @@ void *nn_aligned_alloc(size_t bytes)
     if (bytes > SIZE_MAX - 64)
         return NULL;
     return aligned_alloc(64, nn_align_up(NN_MAX(bytes, 1), 64));
+}
+
+void *nn_huge_alloc(size_t bytes)
+{
+    size_t whole = bytes / HUGE_PAGE * HUGE_PAGE;
+    void *p;
+
+    if (whole == 0 || bytes > SIZE_MAX - HUGE_PAGE)
+        return nn_aligned_alloc(bytes);
+    p = aligned_alloc(HUGE_PAGE, nn_align_up(bytes, HUGE_PAGE));
+    /* The last part stays in small pages: what is not used is not there. */
+    if (p)
+        (void)madvise(p, whole, MADV_HUGEPAGE);
+    return p;
 }

@@ -75,3 +75,7 @@ static inline int64_t nn_div_up(int64_t n, int64_t d)
 
 /* 64-byte aligned, not initialised; free() frees it. NULL when there is none. */
 void *nn_aligned_alloc(size_t bytes);
+
+/* The same for what is large and read all over: in huge pages, where the kernel has
+ * them. Pages cost memory and time when they are first touched. */
+void *nn_huge_alloc(size_t bytes);

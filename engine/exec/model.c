@@ -126,7 +126,8 @@ static int load_onnx(NnContext *context, const char *name, const char *directory
     NnGraph *graph;
     int r;
 
-    r = nn_onnx_import(name, directory, bytes, n_bytes, &graph, error);
+    /* Bytes without a directory are the caller's own memory. */
+    r = nn_onnx_import(name, directory, bytes, n_bytes, directory != NULL, &graph, error);
     if (r < 0)
         return r;
     if (ret_alone)

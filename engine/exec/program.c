@@ -169,10 +169,45 @@ static int make_step(NnProgram *program, const NnNode *node, Pointers *pointers,
     return 0;
 }
 
-static int make_steps(NnProgram *program, const NnProgram *like, NnError *error)
+/* How often each value is read, by nodes and as an output of the graph. */
+static uint32_t *count_readers(const NnGraph *graph)
+{
+    uint32_t *readers = calloc(NN_MAX(graph->n_values, 1), sizeof(readers[0]));
+
+    if (!readers)
+        return NULL;
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        for (size_t j = 0; j < graph->nodes[i].n_inputs; j++)
+            if (graph->nodes[i].inputs[j] != NN_NO_VALUE)
+                readers[graph->nodes[i].inputs[j]]++;
+    for (size_t i = 0; i < graph->n_outputs; i++)
+        readers[graph->outputs[i]]++;
+    return readers;
+}
+
+/* Packed weights take the place of those in the graph, step by step, so that there
+ * are never two of all. */
+static void drop_packed(NnProgram *program, const NnStep *step, uint32_t *readers)
+{
+    size_t packed = nn_packed_input(step->node->op);
+    NnValue *value;
+
+    if (!step->state || packed >= step->node->n_inputs ||
+        step->node->inputs[packed] == NN_NO_VALUE || --readers[step->node->inputs[packed]] > 0)
+        return;
+    value = &program->graph->values[step->node->inputs[packed]];
+    if (!value->constant || !value->owned)
+        return;
+    free(value->tensor.data);
+    value->tensor.data = NULL;
+    value->owned = false;
+}
+
+static int make_steps(NnProgram *program, bool keep_graph, const NnProgram *like, NnError *error)
 {
     NnGraph *graph = program->graph;
     _cleanup_(pointers_clear) Pointers pointers = { 0 };
+    _cleanup_free_ uint32_t *readers = count_readers(graph);
     size_t scratch_bytes = 0, n_in = 1, n_out = 1;
     int r;
 
@@ -183,47 +218,20 @@ static int make_steps(NnProgram *program, const NnProgram *like, NnError *error)
     pointers.in = calloc(n_in, sizeof(pointers.in[0]));
     pointers.out = calloc(n_out, sizeof(pointers.out[0]));
     program->steps = calloc(NN_MAX(graph->n_nodes, 1), sizeof(program->steps[0]));
-    if (!pointers.in || !pointers.out || !program->steps)
+    if (!readers || !pointers.in || !pointers.out || !program->steps)
         return nn_error_set(error, -ENOMEM, "out of memory");
     for (size_t i = 0; i < graph->n_nodes; i++) {
         r = make_step(program, &graph->nodes[i], &pointers, like, &scratch_bytes, error);
         if (r < 0)
             return nn_node_error(&graph->nodes[i], r, error);
+        if (!keep_graph)
+            drop_packed(program, &program->steps[i], readers);
     }
     r = nn_plan_make(graph, scratch_bytes, &program->plan);
     if (r == -E2BIG)
         return nn_error_set(error, r, "running it would need more than %zu MiB",
                             NN_LIMIT_ARENA_BYTES >> 20);
     return r < 0 ? nn_error_set(error, r, "planning memory: %s", strerror(-r)) : 0;
-}
-
-/* Packed weights take the place of those in the graph. */
-static void drop_packed_constants(NnProgram *program)
-{
-    NnGraph *graph = program->graph;
-    _cleanup_free_ uint8_t *kept = calloc(NN_MAX(graph->n_values, 1), 1);
-
-    if (!kept)
-        return;
-    for (size_t i = 0; i < graph->n_nodes; i++) {
-        const NnNode *node = &graph->nodes[i];
-        size_t packed = nn_packed_input(node->op);
-
-        for (size_t j = 0; j < node->n_inputs; j++)
-            if (node->inputs[j] != NN_NO_VALUE && !(j == packed && program->steps[i].state))
-                kept[node->inputs[j]] = 1;
-    }
-    for (size_t i = 0; i < graph->n_outputs; i++)
-        kept[graph->outputs[i]] = 1;
-    for (size_t i = 0; i < graph->n_values; i++) {
-        NnValue *value = &graph->values[i];
-
-        if (!value->constant || !value->owned || kept[i])
-            continue;
-        free(value->tensor.data);
-        value->tensor.data = NULL;
-        value->owned = false;
-    }
 }
 
 static int describe(NnProgram *program, NnError *error)
@@ -266,11 +274,9 @@ static int compile(NnProgram *program, const NnModel *model, const NnProgram *li
     if (r >= 0 && !model->keep_graph && !program->graph->compiled)
         r = nn_passes_run(program->graph, model->verify, error);
     if (r >= 0)
-        r = make_steps(program, like, error);
+        r = make_steps(program, model->keep_graph, like, error);
     if (r >= 0)
         r = describe(program, error);
-    if (r >= 0 && !model->keep_graph)
-        drop_packed_constants(program);
     return r;
 }
 

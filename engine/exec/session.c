@@ -73,7 +73,7 @@ static int prepare(NnSession *session, NnError *error)
         n_in += graph->nodes[i].n_inputs;
         n_out += graph->nodes[i].n_outputs;
     }
-    session->arena = nn_aligned_alloc(program->plan.arena_bytes);
+    session->arena = nn_huge_alloc(program->plan.arena_bytes);
     session->tensors = calloc(NN_MAX(graph->n_values, 1), sizeof(session->tensors[0]));
     session->calls = calloc(NN_MAX(program->n_steps, 1), sizeof(session->calls[0]));
     session->in = calloc(n_in, sizeof(session->in[0]));
@@ -83,8 +83,6 @@ static int prepare(NnSession *session, NnError *error)
         !session->out || !session->pitches)
         return nn_error_set(error, -ENOMEM, "out of memory for %zu bytes",
                             program->plan.arena_bytes);
-    /* Touches the pages, so that the first run is as fast as the next. */
-    memset(session->arena, 0, program->plan.arena_bytes);
     place_tensors(session);
     make_calls(session);
     return 0;

@@ -230,6 +230,15 @@ void nn_graph_compact(NnGraph *graph)
             graph->nodes[kept++] = graph->nodes[i];
     }
     graph->n_nodes = kept;
+    for (size_t i = 0; i < graph->n_values; i++) {
+        NnValue *value = &graph->values[i];
+
+        if (needed[i] || !value->constant || !value->owned)
+            continue;
+        free(value->tensor.data);
+        value->tensor.data = NULL;
+        value->owned = false;
+    }
 }
 
 static int check_id(const NnGraph *graph, const NnNode *node, NnValueId id, NnError *error)

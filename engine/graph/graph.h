@@ -137,7 +137,8 @@ void nn_value_set_constant(NnValue *value, const NnTensor *tensor, bool owned);
 NN_MUST_CHECK int nn_graph_add_constant(NnGraph *graph, const char *name, const NnTensor *tensor,
                                         NnValueId *ret_id);
 
-/* Sweeps removed nodes and nodes whose outputs nobody needs. */
+/* Sweeps removed nodes, nodes whose outputs nobody needs, and the data of constants
+ * that nobody reads. */
 void nn_graph_compact(NnGraph *graph);
 
 /* Structure: ids in range, one producer, producers before consumers, outputs
@@ -165,6 +166,10 @@ void nn_node_clear(NnNode *node);
 
 /* NULL when the node has none of that name. */
 const NnAttribute *nn_node_attribute(const NnNode *node, const char *name);
+
+/* Sets a list of integers in the place of what the node has of that name. Not for a
+ * node that borrows its attributes. -ENOMEM. */
+NN_MUST_CHECK int nn_node_set_ints(NnNode *node, const char *name, const int64_t *ints, size_t n);
 
 /* A body; -EBADMSG when there is none of that name. */
 NN_MUST_CHECK int nn_node_graph(const NnNode *node, const char *name, const NnGraph **ret,

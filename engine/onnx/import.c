@@ -2,6 +2,7 @@
 #include "onnx/import.h"
 
 #include <stdio.h>
+#include <sys/mman.h>
 
 #include "base/limits.h"
 #include "onnx.pb-c.h"
@@ -24,11 +25,25 @@ typedef struct Import {
 
 static int import_node(Import *import, const Onnx__Node *proto);
 
+/* What is copied out of a mapped file before its pages are let go. */
+#define MAPPED_BYTES ((size_t)256 << 10)
+
 /* What unpacking may allocate: honest files need a small multiple of their size. */
 typedef struct Budget {
     size_t left;
     int r;              /* why nothing was given */
+    void *mapped;       /* the file, or NULL */
+    size_t mapped_bytes;
+    size_t copied;      /* since its pages were let go */
 } Budget;
+
+/* Pages that are needed again come back from the page cache. */
+static void let_go(Budget *budget)
+{
+    if (budget->mapped)
+        (void)madvise(budget->mapped, budget->mapped_bytes, MADV_DONTNEED);
+    budget->copied = 0;
+}
 
 static void *budget_alloc(void *data, size_t size)
 {
@@ -36,10 +51,14 @@ static void *budget_alloc(void *data, size_t size)
 
     void *p = size > budget->left ? NULL : malloc(size);
 
-    if (p)
-        budget->left -= size;
-    else
+    if (!p) {
         budget->r = size > budget->left ? -E2BIG : -ENOMEM;
+        return NULL;
+    }
+    budget->left -= size;
+    budget->copied += size;
+    if (budget->copied > MAPPED_BYTES)
+        let_go(budget);
     return p;
 }
 
@@ -532,9 +551,13 @@ static int import_graph(Import *import)
 }
 
 int nn_onnx_import(const char *name, const char *directory, const void *bytes, size_t n_bytes,
-                   NnGraph **ret_graph, NnError *error)
+                   bool mapped, NnGraph **ret_graph, NnError *error)
 {
-    Budget budget = { .left = n_bytes * 8 + ((size_t)16 << 20) };
+    Budget budget = {
+        .left = n_bytes * 8 + ((size_t)16 << 20),
+        .mapped = mapped ? (void *)bytes : NULL,
+        .mapped_bytes = n_bytes,
+    };
     ProtobufCAllocator allocator = { budget_alloc, budget_free, &budget };
     _cleanup_(nn_graph_freep) NnGraph *graph = NULL;
     Import import = { .allocator = &allocator, .directory = directory, .error = error };
@@ -545,6 +568,7 @@ int nn_onnx_import(const char *name, const char *directory, const void *bytes, s
         return nn_error_set(error, -E2BIG, "%s: larger than %zu MiB", name,
                             NN_LIMIT_FILE_BYTES >> 20);
     proto = onnx__model__unpack(&allocator, n_bytes, bytes);
+    let_go(&budget);
     if (!proto) {
         r = not_unpacked(&allocator, "not an ONNX model, or cut short", error);
         return nn_error_prefix(error, r, "%s", name);

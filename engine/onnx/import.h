@@ -10,6 +10,8 @@
 
 /* Reads a serialised ONNX model into a graph, with names, types and constants
  * but nothing inferred. `name` stands in messages; `directory` is where external
- * data may lie, NULL refuses it. -EBADMSG, -ENOTSUP, -E2BIG, -ENOMEM. */
+ * data may lie, NULL refuses it. `mapped`: the bytes are whole pages of a mapped file,
+ * which are let go as they are read. -EBADMSG, -ENOTSUP, -E2BIG, -ENOMEM. */
 NN_MUST_CHECK int nn_onnx_import(const char *name, const char *directory, const void *bytes,
-                                 size_t n_bytes, NnGraph **ret_graph, NnError *error);
+                                 size_t n_bytes, bool mapped, NnGraph **ret_graph,
+                                 NnError *error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <limits.h>
 #include <math.h>
+#include <sched.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -79,6 +80,21 @@ static int collect_dims(const Options *options, NnDim *dims)
     return 0;
 }
 
+/* To the first processor that it may run on, which the engine leaves to it. */
+static void pin_caller(void)
+{
+    cpu_set_t allowed, first;
+    int cpu = 0;
+
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+        return;
+    while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &allowed))
+        cpu++;
+    CPU_ZERO(&first);
+    CPU_SET(cpu, &first);
+    (void)sched_setaffinity(0, sizeof(first), &first);
+}
+
 int tool_load(const Options *options, bool look_only, Loaded *ret)
 {
     NnShape shapes[2 * TOOL_NAMED_MAX];
@@ -93,7 +109,9 @@ int tool_load(const Options *options, bool look_only, Loaded *ret)
         .keep_graph = look_only,
         .check_weights = look_only || options->n_expects > 0,
     };
-    NnContextOptions context_options = { .threads = options->threads, .isa = options->isa };
+    NnContextOptions context_options = {
+        .threads = options->threads, .isa = options->isa, .pin = options->pin,
+    };
     Loaded loaded = { 0 };
     NnError error;
     int r;
@@ -104,6 +122,8 @@ int tool_load(const Options *options, bool look_only, Loaded *ret)
     if (r < 0)
         return r;
     r = nn_context_new(&context_options, &loaded.context, &error);
+    if (r >= 0 && options->pin)
+        pin_caller();
     if (r >= 0)
         r = nn_model_load(loaded.context, options->model, &model_options, &loaded.model, &error);
     if (r >= 0)

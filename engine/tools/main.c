@@ -21,6 +21,7 @@ static const char usage[] =
     "  --shape NAME=1x3x640x640   shape of an input that the file leaves open\n"
     "  --dim NAME=2               size of an open dimension by its name in the file\n"
     "  --threads N                default: one for each processor\n"
+    "  --pin                      each thread on a processor of its own\n"
     "  --isa NAME                 at most this instruction set: c, neon, avx2, avx512\n"
     "  --iters N, --warmup N      inferences that bench measures (50) and does before (5)\n"
     "  --marks                    bench: the estimator's markers around one inference\n"
@@ -78,6 +79,7 @@ static int parse_options(int argc, char **argv, Options *options)
         DIM,
         OUTPUT_DIR,
         THREADS,
+        PIN,
         ISA,
         ITERS,
         WARMUP,
@@ -95,6 +97,7 @@ static int parse_options(int argc, char **argv, Options *options)
         { "dim", required_argument, NULL, DIM },
         { "output-dir", required_argument, NULL, OUTPUT_DIR },
         { "threads", required_argument, NULL, THREADS },
+        { "pin", no_argument, NULL, PIN },
         { "isa", required_argument, NULL, ISA },
         { "iters", required_argument, NULL, ITERS },
         { "warmup", required_argument, NULL, WARMUP },
@@ -116,6 +119,7 @@ static int parse_options(int argc, char **argv, Options *options)
         case DIM: r = add_named(options->dims, &options->n_dims, optarg); break;
         case OUTPUT_DIR: options->output_dir = optarg; break;
         case THREADS: r = tool_parse_int(optarg, 1, 64, &options->threads); break;
+        case PIN: options->pin = true; break;
         case ISA: options->isa = optarg; break;
         case ITERS: r = tool_parse_int(optarg, 1, 1000000, &options->iterations); break;
         case WARMUP: r = tool_parse_int(optarg, 0, 1000000, &options->warmup); break;

@@ -22,6 +22,7 @@ typedef struct Options {
     int iterations;
     int warmup;
     bool json;
+    bool pin;
     bool marks;
     double rtol, atol;
     Named inputs[TOOL_NAMED_MAX];

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     NnError error = { "" };
     int r;
 
-    r = nn_onnx_import("fuzz", NULL, bytes, n, &graph, &error);
+    r = nn_onnx_import("fuzz", NULL, bytes, n, false, &graph, &error);
     feed_check(r, graph, &error);
     nn_graph_free(graph);
     return 0;

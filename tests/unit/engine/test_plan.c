@@ -27,7 +27,7 @@ static Planned plan(const Build *build)
     uint8_t *bytes = build_pack(build, &n);
 
     nn_kernels_select(NN_ISA_C, &kernels);
-    if (nn_onnx_import("m", NULL, bytes, n, &planned.graph, &error) < 0)
+    if (nn_onnx_import("m", NULL, bytes, n, false, &planned.graph, &error) < 0)
         TEST_FAIL("%s", error.message);
     for (size_t i = 0; i < planned.graph->n_inputs; i++)
         planned.graph->values[planned.graph->inputs[i]].inferred = true;
