@@ -123,6 +123,33 @@ int nn_node_tensor(const NnNode *node, const char *name, const NnTensor **ret, N
     return 0;
 }
 
+int nn_node_set_ints(NnNode *node, const char *name, const int64_t *ints, size_t n)
+{
+    NnAttribute *a = (NnAttribute *)nn_node_attribute(node, name);
+    NnAttribute made = { .type = NN_ATTRIBUTE_INTS, .n = n };
+
+    made.name = strdup(name);
+    made.ints = malloc(NN_MAX(n, 1) * sizeof(made.ints[0]));
+    if (!a && made.name && made.ints) {
+        NnAttribute *more = reallocarray(node->attributes, node->n_attributes + 1,
+                                         sizeof(more[0]));
+
+        if (more) {
+            node->attributes = more;
+            a = &more[node->n_attributes++];
+            *a = (NnAttribute){ 0 };
+        }
+    }
+    if (!a || !made.name || !made.ints) {
+        nn_attribute_clear(&made);
+        return -ENOMEM;
+    }
+    memcpy(made.ints, ints, n * sizeof(ints[0]));
+    nn_attribute_clear(a);
+    *a = made;
+    return 0;
+}
+
 bool nn_node_has(const NnNode *node, const char *name)
 {
     return nn_node_attribute(node, name) != NULL;

@@ -151,4 +151,4 @@ extern const NnOp nn_op_conv, nn_op_batch_normalization, nn_op_relu, nn_op_leaky
     nn_op_sigmoid, nn_op_mul, nn_op_add, nn_op_identity, nn_op_constant, nn_op_silu, nn_op_clip,
     nn_op_hard_swish, nn_op_gemm, nn_op_matmul, nn_op_dropout, nn_op_transpose, nn_op_concat,
     nn_op_split, nn_op_slice, nn_op_resize, nn_op_upsample, nn_op_max_pool, nn_op_average_pool,
-    nn_op_global_average_pool;
+    nn_op_global_average_pool, nn_op_pad;

@@ -32,8 +32,7 @@ static NnActivation clip_of(const NnGraph *graph, const NnNode *node)
     return clip;
 }
 
-/* The activation that a node applies; kind NONE when it is something else. */
-static NnActivation activation_of(const NnGraph *graph, const NnNode *node)
+NnActivation nn_activation_of(const NnGraph *graph, const NnNode *node)
 {
     if (node->op == &nn_op_relu)
         return (NnActivation){ .kind = NN_ACTIVATION_RELU };
@@ -95,7 +94,7 @@ int nn_pass_activation(NnGraph *graph)
     r = nn_graph_index(graph, &index);
     for (size_t i = 0; r >= 0 && i < graph->n_nodes; i++) {
         NnNode *node = &graph->nodes[i];
-        NnActivation activation = activation_of(graph, node);
+        NnActivation activation = nn_activation_of(graph, node);
 
         if (node->removed || activation.kind == NN_ACTIVATION_NONE)
             continue;

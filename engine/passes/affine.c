@@ -82,10 +82,7 @@ static bool is_unpadded_1x1(const NnNode *conv, const NnTensor *w)
     for (int i = 2; i < w->rank; i++)
         if (w->dims[i] != 1)
             return false;
-    for (int i = 0; i < 4; i++)
-        if (params->pads[i] != 0 || params->depth_pads[i / 2] != 0)
-            return false;
-    return params->group == 1 && w->rank >= 2;
+    return params->group == 1 && w->rank >= 2 && nn_conv_is_unpadded(conv);
 }
 
 /* Add, then a 1×1 Conv. */

@@ -21,23 +21,32 @@ static bool get_statistics(const NnGraph *graph, const NnNode *node, int64_t n,
     return true;
 }
 
-static int fold(NnGraph *graph, NnNode *conv, NnNode *node)
+bool nn_batch_norm_affine(const NnGraph *graph, const NnNode *node, int64_t n, float *factor,
+                          float *addend)
 {
     const NnBatchNormParams *params = node->params;
-    int64_t n = graph->values[conv->inputs[1]].tensor.dims[0];
     const float *stats[4];
+
+    if (params->training || !get_statistics(graph, node, n, stats))
+        return false;
+    for (int64_t c = 0; c < n; c++) {
+        factor[c] = stats[0][c] / sqrtf(stats[3][c] + params->epsilon);
+        addend[c] = stats[1][c] - stats[2][c] * factor[c];
+    }
+    return true;
+}
+
+static int fold(NnGraph *graph, NnNode *conv, NnNode *node)
+{
+    int64_t n = graph->values[conv->inputs[1]].tensor.dims[0];
     _cleanup_free_ float *factor = malloc(NN_MAX(n, 1) * sizeof(factor[0]));
     _cleanup_free_ float *addend = malloc(NN_MAX(n, 1) * sizeof(addend[0]));
     int r;
 
     if (!factor || !addend)
         return -ENOMEM;
-    if (params->training || !get_statistics(graph, node, n, stats))
+    if (!nn_batch_norm_affine(graph, node, n, factor, addend))
         return 0;
-    for (int64_t c = 0; c < n; c++) {
-        factor[c] = stats[0][c] / sqrtf(stats[3][c] + params->epsilon);
-        addend[c] = stats[1][c] - stats[2][c] * factor[c];
-    }
     r = nn_conv_scale(graph, conv, factor, addend);
     if (r >= 0)
         nn_conv_absorb(conv, node);

@@ -7,6 +7,13 @@ static bool is_constant_f32(const NnGraph *graph, NnValueId id)
            graph->values[id].tensor.dtype == NN_DTYPE_F32;
 }
 
+bool nn_conv_is_constant(const NnGraph *graph, const NnNode *conv)
+{
+    return conv->op == &nn_op_conv && is_constant_f32(graph, conv->inputs[1]) &&
+           (conv->n_inputs <= 2 || conv->inputs[2] == NN_NO_VALUE ||
+            is_constant_f32(graph, conv->inputs[2]));
+}
+
 NnNode *nn_conv_before(NnGraph *graph, const NnGraphIndex *index, NnValueId value)
 {
     NnNode *conv;
@@ -14,12 +21,7 @@ NnNode *nn_conv_before(NnGraph *graph, const NnGraphIndex *index, NnValueId valu
     if (value == NN_NO_VALUE || index->producer[value] < 0 || index->uses[value] != 1)
         return NULL;
     conv = &graph->nodes[index->producer[value]];
-    if (conv->removed || conv->op != &nn_op_conv || !is_constant_f32(graph, conv->inputs[1]))
-        return NULL;
-    if (conv->n_inputs > 2 && conv->inputs[2] != NN_NO_VALUE &&
-        !is_constant_f32(graph, conv->inputs[2]))
-        return NULL;
-    return conv;
+    return !conv->removed && nn_conv_is_constant(graph, conv) ? conv : NULL;
 }
 
 bool nn_conv_is_plain(const NnNode *conv)
@@ -60,10 +62,9 @@ static int scaled_weights(const NnTensor *w, const float *factor, NnTensor *ret)
     return 0;
 }
 
-static int scaled_bias(const NnTensor *old, int64_t channels, const float *factor,
+static int scaled_bias(const float *from, int64_t channels, const float *factor,
                        const float *addend, NnTensor *ret)
 {
-    const float *from = old ? old->data : NULL;
     float *data = malloc(NN_MAX(channels, 1) * sizeof(data[0]));
 
     if (!data)
@@ -74,35 +75,58 @@ static int scaled_bias(const NnTensor *old, int64_t channels, const float *facto
     return 0;
 }
 
-int nn_conv_scale(NnGraph *graph, NnNode *conv, const float *factor, const float *addend)
+int nn_conv_set_weights(NnGraph *graph, NnNode *conv, NnTensor *weights, NnTensor *bias)
+{
+    NnValueId w, b;
+    int r;
+
+    r = nn_graph_add_constant(graph, graph->values[conv->inputs[1]].name, weights, &w);
+    if (r >= 0) {
+        weights->data = NULL;
+        r = nn_graph_add_constant(graph, conv->name, bias, &b);
+    }
+    if (r >= 0) {
+        bias->data = NULL;
+        r = set_input(conv, 2, b);
+    }
+    if (r >= 0)
+        conv->inputs[1] = w;
+    free(weights->data);
+    free(bias->data);
+    return r;
+}
+
+const float *nn_conv_bias(const NnGraph *graph, const NnNode *conv)
 {
     bool has_bias = conv->n_inputs > 2 && conv->inputs[2] != NN_NO_VALUE;
+
+    return has_bias ? graph->values[conv->inputs[2]].tensor.data : NULL;
+}
+
+int nn_conv_scale(NnGraph *graph, NnNode *conv, const float *factor, const float *addend)
+{
     NnTensor weights, bias;
-    NnValueId w, b;
     int r;
 
     r = scaled_weights(&graph->values[conv->inputs[1]].tensor, factor, &weights);
     if (r < 0)
         return r;
-    r = nn_graph_add_constant(graph, graph->values[conv->inputs[1]].name, &weights, &w);
+    r = scaled_bias(nn_conv_bias(graph, conv), weights.dims[0], factor, addend, &bias);
     if (r < 0) {
         free(weights.data);
         return r;
     }
-    r = scaled_bias(has_bias ? &graph->values[conv->inputs[2]].tensor : NULL, weights.dims[0],
-                    factor, addend, &bias);
-    if (r < 0)
-        return r;
-    r = nn_graph_add_constant(graph, conv->name, &bias, &b);
-    if (r < 0) {
-        free(bias.data);
-        return r;
-    }
-    r = set_input(conv, 2, b);
-    if (r < 0)
-        return r;
-    conv->inputs[1] = w;
-    return 0;
+    return nn_conv_set_weights(graph, conv, &weights, &bias);
+}
+
+bool nn_conv_is_unpadded(const NnNode *conv)
+{
+    const NnConvParams *params = conv->params;
+
+    for (int i = 0; i < 4; i++)
+        if (params->pads[i] != 0 || params->depth_pads[i / 2] != 0)
+            return false;
+    return params->auto_pad == 0 || params->auto_pad == 3;
 }
 
 void nn_conv_absorb(NnNode *conv, NnNode *node)

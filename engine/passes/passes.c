@@ -6,7 +6,9 @@ static const struct {
     NnPassFunc run;
 } passes[] = {
     { "identity", nn_pass_identity },     { "batch_norm", nn_pass_batch_norm },
-    { "affine", nn_pass_affine },         { "silu", nn_pass_silu },
+    { "affine", nn_pass_affine },         { "pad", nn_pass_pad },
+    { "branches", nn_pass_branches },     { "silu", nn_pass_silu },
+    { "channels", nn_pass_channels },
     { "residual", nn_pass_residual },     { "activation", nn_pass_activation },
     { "layout", nn_pass_layout },
 };

@@ -17,6 +17,12 @@ NN_MUST_CHECK int nn_pass_batch_norm(NnGraph *graph);
 /* Conv with a constant factor or addend for each channel before or after it
  * (ImplicitA and ImplicitM of YOLOv7, a bias that stands apart): one Conv. */
 NN_MUST_CHECK int nn_pass_affine(NnGraph *graph);
+/* Pad with zeros, then Conv: one Conv. */
+NN_MUST_CHECK int nn_pass_pad(NnGraph *graph);
+/* Sums of convolutions of the same input, and of its BatchNormalization: one Conv. */
+NN_MUST_CHECK int nn_pass_branches(NnGraph *graph);
+/* Channels that are constant are taken out. */
+NN_MUST_CHECK int nn_pass_channels(NnGraph *graph);
 /* x · Sigmoid(x): SiLU. */
 NN_MUST_CHECK int nn_pass_silu(NnGraph *graph);
 /* Conv, then Add of a tensor of the same shape: Conv with a residual input. */
