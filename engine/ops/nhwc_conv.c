@@ -546,6 +546,16 @@ static uint64_t planar_flops(const NnCall *call)
     return flops(call, true);
 }
 
+static const char *conv_algorithm(const NnCall *call)
+{
+    return "direct";
+}
+
+static const char *planar_algorithm(const NnCall *call)
+{
+    return "planar";
+}
+
 #define CONV_OP(symbol, name, verb)             \
     const NnOp nn_op_##symbol = {               \
         .type = name,                           \
@@ -564,6 +574,7 @@ static uint64_t planar_flops(const NnCall *call)
         .scratch = verb##_scratch,              \
         .run = verb##_run,                      \
         .flops = verb##_flops,                  \
+        .algorithm = verb##_algorithm,          \
     };
 
 CONV_OP(nhwc_conv, "Conv", conv)

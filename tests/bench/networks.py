@@ -69,7 +69,7 @@ def onnxruntime(peers, network, inputs, folder):
     (folder / 'request.json').write_text(json.dumps(request))
     done = subprocess.run(['node', str(ROOT / 'tests/bench/onnxruntime.js'),
                            str(peers / 'node_modules'), str(network.path),
-                           str(folder / 'request.json'), str(folder)],
+                           str(folder / 'request.json'), '1'], input=f'outputs {folder}\n',
                           capture_output=True, text=True, timeout=300)
     if done.returncode:
         return None, last_line(done.stderr)
