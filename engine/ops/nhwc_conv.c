@@ -12,6 +12,8 @@
 /* Products are summed in blocks of about this many, so that the pixels and the weights
  * of a tile lie in the first-level cache. Blocks depend on the shape alone. */
 #define K_BLOCK 256
+/* Channels of a panel of weights that are packed at once. */
+#define PACK_RUN 16
 /* Pixels of a group of tiles are held in half of the first-level cache while a panel of
  * weights passes over them. */
 #define GROUP_BYTES ((int64_t)16 << 10)
@@ -132,12 +134,17 @@ static size_t state_bytes(const Conv *c)
            (size_t)(panel_width(c, c->g.out_channels) * c->n_taps * c->run) * sizeof(float);
 }
 
-/* Where the weight of one row of a panel stands behind those of its output channel. */
-static int64_t weight_index(const Conv *c, int64_t k)
+/* Column i of a panel, or zeros, of channels first to end: these few lines of the panel
+ * stay in the cache until all of its columns are there. */
+static void pack_column(const Conv *c, const float *from, int64_t first, int64_t end,
+                        int64_t width, float *to)
 {
-    int64_t taps = c->g.kernel_h * c->g.kernel_w;
+    for (int64_t run = first; run < end; run++)
+        for (int64_t tap = 0; tap < c->n_taps; tap++) {
+            int64_t k = tap * c->run + run;
 
-    return c->planar ? k : k % c->run * taps + k / c->run;
+            to[k * width] = from ? from[c->planar ? k : run * c->n_taps + tap] : 0.0f;
+        }
 }
 
 static void pack_weights(const Conv *c, const float *w, float *to)
@@ -148,12 +155,11 @@ static void pack_weights(const Conv *c, const float *w, float *to)
         int64_t columns = NN_MIN(c->g.out_channels - j, c->kernel->nr);
         int64_t width = panel_width(c, columns);
 
-        for (int64_t k = 0; k < k_all; k++, to += width) {
-            const float *from = w + j * k_all + weight_index(c, k);
-
+        for (int64_t run = 0; run < c->run; run += PACK_RUN)
             for (int64_t i = 0; i < width; i++)
-                to[i] = i < columns ? from[i * k_all] : 0.0f;
-        }
+                pack_column(c, i < columns ? w + (j + i) * k_all : NULL, run,
+                            NN_MIN(run + PACK_RUN, c->run), width, to + i);
+        to += k_all * width;
     }
 }
 
