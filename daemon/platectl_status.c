@@ -50,12 +50,14 @@ static void print_camera(JsonObject *state)
 
 static void print_machine(JsonObject *state)
 {
-    JsonNode *throttled = json_object_get_member(state, "throttled");
-    bool slow = throttled && JSON_NODE_HOLDS_VALUE(throttled) && json_node_get_boolean(throttled);
+    JsonNode *node = json_object_get_member(state, "throttled");
+    bool throttled = node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_boolean(node);
+    bool slowed = json_object_get_boolean_member_with_default(state, "slowed", FALSE);
 
     printf("machine  ");
     print_number(state, "temperature_c", "%.0f", " °C");
-    printf("%s, clock %s\n", slow ? ", slowed down by heat or power supply" : "",
+    printf("%s%s, clock %s\n", throttled ? ", slowed down by heat or power supply" : "",
+           slowed ? ", looks at fewer frames because it is hot" : "",
            json_object_get_boolean_member_with_default(state, "clock_synchronised", FALSE)
                ? "synchronised"
                : "not synchronised");
