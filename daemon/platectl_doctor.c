@@ -69,7 +69,8 @@ static void check_service(Doctor *doctor)
     }
     answer = json_node_get_object(doctor->status);
     doctor->state = json_object_has_member(answer, "state")
-                        ? json_object_get_object_member(answer, "state") : NULL;
+                        ? json_object_get_object_member(answer, "state")
+                        : NULL;
     platectl_doctor_say(doctor, DOCTOR_OK, "service", "runs as process %" G_GINT64_FORMAT,
                         json_object_get_int_member_with_default(answer, "pid", 0));
 }
@@ -96,7 +97,8 @@ static void check_models(Doctor *doctor)
         best_ms = fmin(best_ms, times.detect_ms);
     }
     if (r < 0)
-        platectl_doctor_say(doctor, DOCTOR_WRONG, "models", "%s: install them again, or correct [models]",
+        platectl_doctor_say(doctor, DOCTOR_WRONG, "models",
+                            "%s: install them again, or correct [models]",
                             error.message[0] ? error.message : strerror(-r));
     else if (best_ms > 1000 / FRAMES_A_SECOND)
         platectl_doctor_say(doctor, DOCTOR_ADVICE, "models",

@@ -212,10 +212,11 @@ static void judge_rate(Doctor *doctor, double hz, bool of_service)
     if (hz <= 0)
         return;
     if (hz < SLOW_HZ && !of_service)
-        platectl_doctor_say(doctor, DOCTOR_ADVICE, "camera",
-                            "%.1f frames a second: a dark picture or a slow bus makes a camera slow; "
-                            "more light or a smaller size helps",
-                            hz);
+        platectl_doctor_say(
+            doctor, DOCTOR_ADVICE, "camera",
+            "%.1f frames a second: a dark picture or a slow bus makes a camera slow; "
+            "more light or a smaller size helps",
+            hz);
     else
         platectl_doctor_say(doctor, DOCTOR_OK, "camera", "%.1f frames a second%s", hz,
                             of_service ? " are looked at" : "");
@@ -228,10 +229,11 @@ static void judge_picture(Doctor *doctor, const LprFrame *frame)
     if (lpr_picture_quality(frame, &q) < 0)
         return;
     if (q.brightness < DARK_MEAN)
-        platectl_doctor_say(doctor, DOCTOR_ADVICE, "light",
-                            "too dark (brightness %.0f of 255): a lamp or an infrared camera helps, "
-                            "a longer exposure smears plates",
-                            q.brightness);
+        platectl_doctor_say(
+            doctor, DOCTOR_ADVICE, "light",
+            "too dark (brightness %.0f of 255): a lamp or an infrared camera helps, "
+            "a longer exposure smears plates",
+            q.brightness);
     else if (q.bright > CLIPPED)
         platectl_doctor_say(doctor, DOCTOR_ADVICE, "light",
                             "%.0f %% of the picture are white: shorten the exposure, or turn the "
@@ -270,8 +272,8 @@ void platectl_doctor_camera(Doctor *doctor)
                             "%s: look at its cable and at [camera] source", error.message);
         return;
     }
-    platectl_doctor_say(doctor, DOCTOR_OK, "camera", "pictures of %d × %d",
-                        lpr_frame_width(frame), lpr_frame_height(frame));
+    platectl_doctor_say(doctor, DOCTOR_OK, "camera", "pictures of %d × %d", lpr_frame_width(frame),
+                        lpr_frame_height(frame));
     judge_rate(doctor, hz, doctor->state != NULL);
     judge_picture(doctor, frame);
     lpr_frame_unref(frame);

@@ -121,10 +121,11 @@ static void check_heat(Doctor *doctor)
     if (isnan(celsius))
         platectl_doctor_say(doctor, DOCTOR_OK, "heat", "no sensor");
     else if (celsius >= HOT_C)
-        platectl_doctor_say(doctor, DOCTOR_WRONG, "heat",
-                            "%.0f °C: the processor slows itself down; give it a heat sink, a fan or "
-                            "shade",
-                            celsius);
+        platectl_doctor_say(
+            doctor, DOCTOR_WRONG, "heat",
+            "%.0f °C: the processor slows itself down; give it a heat sink, a fan or "
+            "shade",
+            celsius);
     else if (celsius >= WARM_C)
         platectl_doctor_say(doctor, DOCTOR_ADVICE, "heat",
                             "%.0f °C: on a hot day it will slow down; a heat sink helps", celsius);
@@ -164,7 +165,8 @@ static bool begins(const char *point, const char *path)
 {
     size_t n = strlen(point);
 
-    return strcmp(point, "/") == 0 || (strncmp(point, path, n) == 0 && (!path[n] || path[n] == '/'));
+    return strcmp(point, "/") == 0 ||
+           (strncmp(point, path, n) == 0 && (!path[n] || path[n] == '/'));
 }
 
 static bool find_mount(const char *path, Mount *ret_mount)
@@ -178,8 +180,7 @@ static bool find_mount(const char *path, Mount *ret_mount)
         const char *rest = strstr(line, " - ");
         Mount mount;
 
-        if (!rest ||
-            sscanf(line, "%*s %*s %*s %*s %255s %255s", mount.point, mount.options) != 2 ||
+        if (!rest || sscanf(line, "%*s %*s %*s %*s %255s %255s", mount.point, mount.options) != 2 ||
             sscanf(rest, " - %*s %255s", mount.device) != 1 || !begins(mount.point, path))
             continue;
         /* What is mounted later covers what is below. */
@@ -244,26 +245,29 @@ static void check_room(Doctor *doctor, const char *directory)
     room = (uint64_t)fs.f_bavail * fs.f_frsize;
     if (room < ROOM_BYTES)
         platectl_doctor_say(doctor, DOCTOR_WRONG, "disk",
-                            "%s has %" G_GUINT64_FORMAT " MiB left: delete something, or keep fewer "
+                            "%s has %" G_GUINT64_FORMAT
+                            " MiB left: delete something, or keep fewer "
                             "pictures",
                             path, room >> 20);
     else
-        platectl_doctor_say(doctor, DOCTOR_OK, "disk",
-                            "%s has %" G_GUINT64_FORMAT " MiB left", path, room >> 20);
+        platectl_doctor_say(doctor, DOCTOR_OK, "disk", "%s has %" G_GUINT64_FORMAT " MiB left",
+                            path, room >> 20);
     check_mount(doctor, path);
 }
 
 static void check_disk(Doctor *doctor)
 {
-    const char *outbox = doctor->config->outbox.file, *pictures = doctor->config->snapshot.directory;
+    const char *outbox = doctor->config->outbox.file,
+               *pictures = doctor->config->snapshot.directory;
     g_autofree char *directory = *outbox ? g_path_get_dirname(outbox) : NULL;
 
     if (directory)
         check_room(doctor, directory);
     else
-        platectl_doctor_say(doctor, DOCTOR_ADVICE, "disk",
-                            "passages are kept in memory, where a restart loses them: give [outbox] "
-                            "file a name");
+        platectl_doctor_say(
+            doctor, DOCTOR_ADVICE, "disk",
+            "passages are kept in memory, where a restart loses them: give [outbox] "
+            "file a name");
     if (*pictures && g_strcmp0(pictures, directory) != 0)
         check_room(doctor, pictures);
 }

@@ -69,10 +69,10 @@ static int take_apart(GByteArray *answer, const char *path, JsonNode **ret_head,
                       NnError *error)
 {
     const uint8_t *end = answer->len ? memchr(answer->data, '\n', answer->len) : NULL;
-    g_autofree char *line = end ? g_strndup((const char *)answer->data, (gsize)(end - answer->data))
-                                : NULL;
-    g_autoptr(JsonNode) head = line && g_utf8_validate(line, -1, NULL)
-                                   ? json_from_string(line, NULL) : NULL;
+    g_autofree char *line =
+        end ? g_strndup((const char *)answer->data, (gsize)(end - answer->data)) : NULL;
+    g_autoptr(JsonNode) head =
+        line && g_utf8_validate(line, -1, NULL) ? json_from_string(line, NULL) : NULL;
     JsonObject *object = head && JSON_NODE_HOLDS_OBJECT(head) ? json_node_get_object(head) : NULL;
 
     if (!object)

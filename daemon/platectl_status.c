@@ -69,7 +69,8 @@ static void print_status(JsonObject *answer, JsonObject *state)
 
     printf("service  plated %s, process %" G_GINT64_FORMAT ", up %" G_GINT64_FORMAT " s, %s\n",
            text_of(state, "software"), json_object_get_int_member_with_default(answer, "pid", 0),
-           json_object_get_int_member_with_default(state, "uptime_s", 0), text_of(answer, "config"));
+           json_object_get_int_member_with_default(state, "uptime_s", 0),
+           text_of(answer, "config"));
     print_camera(state);
     printf("broker   %s: %s, %" G_GINT64_FORMAT " messages waiting, %" G_GINT64_FORMAT " dropped\n",
            text_of(answer, "broker"), connected ? "connected" : "away",

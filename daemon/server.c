@@ -71,8 +71,7 @@ int plated_server_listen_local_port(int port, int *ret_fd, NnError *error)
 static bool is_abandoned(const struct sockaddr_un *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool refused = fd >= 0 &&
-                   connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
+    bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
                    errno == ECONNREFUSED;
 
     if (fd >= 0)

@@ -102,10 +102,10 @@ static void answer_snapshot(PlatedControl *control, uint64_t client, const struc
     PlatedService *service = control->service;
 
     if (service->camera_state != LPR_SOURCE_PLAYING || service->stopping) {
-        g_autofree char *why = g_strdup_printf(
-            "the camera is %s%s%s", plated_camera_state_name(service->camera_state),
-            service->camera_reason ? ": " : "",
-            service->camera_reason ? service->camera_reason : "");
+        g_autofree char *why =
+            g_strdup_printf("the camera is %s%s%s", plated_camera_state_name(service->camera_state),
+                            service->camera_reason ? ": " : "",
+                            service->camera_reason ? service->camera_reason : "");
 
         refuse(control, client, why);
         return;

@@ -34,7 +34,7 @@ struct PlatedWorker {
     PlatedRecognition *recognition;
     LprTracker *tracker;
     LprMotion *motion;
-    int64_t looked_us; /* when the last frame looked at was taken */
+    int64_t looked_us;                      /* when the last frame looked at was taken */
     int64_t last_time_us, last_realtime_us; /* of the last frame */
     int64_t complained_us;
 };

@@ -10,10 +10,10 @@
 
 struct LprMotion {
     LprMotionOptions options;
-    LprBlocks seen;     /* of the last frame that was looked at */
+    LprBlocks seen; /* of the last frame that was looked at */
     LprBlocks now;
     int64_t looked_us, moved_us;
-    bool any;           /* was looked at */
+    bool any; /* was looked at */
 };
 
 int lpr_motion_new(const LprMotionOptions *options, LprMotion **ret_motion)

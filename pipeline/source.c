@@ -295,8 +295,8 @@ typedef struct Stream {
     bool told;          /* that it is playing */
     uint64_t hash;      /* of the newest frame */
     int64_t changed_us; /* when the first with this hash came */
-    int64_t origin_us; /* monotonic time of running time 0 of a clip */
-    int64_t due_us;    /* when the next frame is wanted */
+    int64_t origin_us;  /* monotonic time of running time 0 of a clip */
+    int64_t due_us;     /* when the next frame is wanted */
 } Stream;
 
 int lpr_camera_caps(const char *device, const LprSourceOptions *options, char **ret_caps,

@@ -7,13 +7,18 @@
 static void test_text(void)
 {
     PlatedMetrics metrics = {
-        .state = {.camera = "a\"b\\c\nd", .software = "1.0", .latency_ms = -1, .temperature_c = NAN,
-                  .throttled = -1, .fps = 7.25},
+        .state = {.camera = "a\"b\\c\nd",
+                  .software = "1.0",
+                  .latency_ms = -1,
+                  .temperature_c = NAN,
+                  .throttled = -1,
+                  .fps = 7.25},
         .finals = (uint64_t)1 << 40,
     };
     g_autofree char *unknown = plated_metrics_text(&metrics), *known = NULL;
 
-    CHECK_CONTAINS(unknown, "plated_build_info{version=\"1.0\",camera=\"a\\\"b\\\\c\\nd\",detector=\"\"");
+    CHECK_CONTAINS(unknown,
+                   "plated_build_info{version=\"1.0\",camera=\"a\\\"b\\\\c\\nd\",detector=\"\"");
     CHECK_CONTAINS(unknown, "\nplated_frames_per_second 7.25\n");
     CHECK_CONTAINS(unknown, "\nplated_passages_total{type=\"final\"} 1099511627776\n");
     CHECK_CONTAINS(unknown, "\n# TYPE plated_temperature_celsius gauge\n# HELP ");
