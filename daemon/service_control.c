@@ -110,6 +110,11 @@ static void answer_snapshot(PlatedControl *control, uint64_t client, const struc
         refuse(control, client, why);
         return;
     }
+    /* Somebody must be able to aim the camera; the group is for looking at figures then. */
+    if (service->privacy && peer->uid != 0 && peer->uid != geteuid()) {
+        refuse(control, client, "with [privacy] hash only root may take a picture");
+        return;
+    }
     plated_log(service->log, PLATED_LOG_INFO, "a snapshot for user %u, process %d",
                (unsigned)peer->uid, (int)peer->pid);
     /* Only so many connections are open; those before have gone. */

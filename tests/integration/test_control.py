@@ -127,6 +127,39 @@ class Control(Service):
         wait_for(lambda: '/dev/video-not-there' in self.ctl(daemon, 'status', status=1).stdout, 'loss')
         self.assertIn('the camera is lost: ', self.ctl(daemon, 'snapshot', picture, status=69).stderr)
 
+    @unittest.skipIf(os.getuid() != 0, 'only root can ask as somebody else')
+    def test_strangers(self):
+        """The socket is for user and group; pictures in privacy mode for root alone."""
+        nobody, group = 65534, os.getgid()
+        self.folder.chmod(0o755)
+        daemon = self.start()
+        daemon.path.chmod(0o644)
+
+        def ask(group, *arguments):
+            ended = subprocess.run([PLATECTL, *arguments, '--config', daemon.path], text=True,
+                                   capture_output=True, timeout=PATIENCE_S, user=nobody, group=group,
+                                   extra_groups=[])
+            return ended.returncode, ended.stderr
+
+        try:
+            self.assertEqual(ask(group, 'status'), (0, ''))
+        except PermissionError:
+            self.skipTest('the build lies where nobody else may run it')
+        self.assertEqual(ask(group, 'snapshot', '/dev/null'), (0, ''))
+        status, said = ask(nobody, 'status')
+        self.assertEqual(status, 69)
+        self.assertIn("only root and the members of the service's group may ask", said)
+        daemon.wait_said(f'a snapshot for user {nobody}, process ')
+        key = self.folder / 'key'
+        key.write_text('0123456789abcdef0123456789abcdef')
+        key.chmod(0o600)
+        daemon.configure(privacy={'hash': 'yes', 'key_file': key})
+        daemon.reload()
+        status, said = ask(group, 'snapshot', '/dev/null')
+        self.assertEqual(status, 69)
+        self.assertIn('only root may take a picture', said)
+        self.ctl(daemon, 'snapshot', '/dev/null')
+
     def test_requests(self):
         daemon = self.start()
         for request, answer in ((b'status\n', rb'\{"ok":true,"ready":true,.*\}\n'),
