@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The caches of models/synth.py and models/pseudo.py as batches, with light augmentation."""
+import itertools
+import multiprocessing
 import os
 
 import cv2
@@ -72,11 +74,10 @@ def augment(rng, img, rows, flip):
 
 
 class Batches:
-    """Endless batches: (float32 [B, 1, H, W] normalised, targets [n, 6] of image, class, cx, cy, w, h)."""
+    """Endless batches: (uint8 [B, H, W], targets [n, 6] of image, class, cx, cy, w, h)."""
 
-    def __init__(self, caches, weights, batch, mean, std, flip, seed):
+    def __init__(self, caches, weights, batch, flip, seed):
         self.caches, self.batch, self.flip = caches, batch, flip
-        self.mean, self.std = mean, std
         self.weights = np.array(weights, float) / sum(weights)
         self.rng = np.random.default_rng(seed)
         self.order = [[] for _ in caches]
@@ -96,8 +97,33 @@ class Batches:
             img, rows = augment(self.rng, *self._next(), self.flip)
             images.append(img)
             targets.append(to_targets(rows, i))
-        x = (np.stack(images)[:, None].astype(np.float32) / 255 - self.mean) / self.std
-        return x.astype(np.float32), np.concatenate(targets).astype(np.float32)
+        return np.stack(images), np.concatenate(targets).astype(np.float32)
+
+
+def batches(caches, weights, batch, flip, seed, workers=0):
+    """Batches made here, or in turn by that many forked processes, each with its own seed: with
+    the same number of workers they come in the same order again."""
+    if not workers:
+        return Batches(caches, weights, batch, flip, (*seed, 0))
+    pipes, fork = [], multiprocessing.get_context("fork")
+    for k in range(workers):
+        ours, theirs = fork.Pipe(duplex=False)
+        made = Batches(caches, weights, batch, flip, (*seed, k))
+        process = fork.Process(target=_send, args=(theirs, made), daemon=True)
+        process.start()
+        theirs.close()
+        pipes.append(ours)
+    return (pipe.recv() for pipe in itertools.cycle(pipes))
+
+
+def _send(pipe, made):
+    """A worker: a pipe holds little, so it is never more than a batch ahead."""
+    cv2.setNumThreads(1)
+    try:
+        for batch in made:
+            pipe.send(batch)
+    except (BrokenPipeError, KeyboardInterrupt):
+        pass
 
 
 def to_targets(rows, index):

@@ -40,14 +40,14 @@ def assign(targets, anchors, stride, ny, nx, ratio):
     Returns image, anchor, row, column (long, [m]), box [m, 4] in pixels, class [m]."""
     na, n = len(anchors), len(targets)
     t = targets[None].expand(na, n, 6)
-    a = torch.arange(na)[:, None].expand(na, n)
+    a = torch.arange(na, device=t.device)[:, None].expand(na, n)
     r = t[..., 4:6] / anchors[:, None]
     fits = torch.maximum(r, 1 / r.clamp(min=1e-6)).amax(2) < ratio
     t, a = t[fits], a[fits]
     cell = t[:, 2:4] / stride
     near = cell - cell.floor()
-    rows, limits = [torch.zeros_like(cell)], torch.tensor([nx, ny], dtype=cell.dtype)
-    masks = [torch.ones(len(t), dtype=torch.bool)]
+    rows, limits = [torch.zeros_like(cell)], (nx, ny)
+    masks = [torch.ones_like(cell[:, 0], dtype=torch.bool)]
     for axis in (0, 1):
         for step in (-1, 1):
             side = near[:, axis] < 0.5 if step < 0 else near[:, axis] >= 0.5
@@ -70,13 +70,13 @@ class YoloLoss:
         self.box, self.obj, self.cls, self.ratio = box, obj, cls, ratio
 
     def __call__(self, maps, targets):
-        """Scalar loss and its three parts as floats."""
+        """Scalar loss and its three parts."""
         zero = maps[0].sum() * 0
         lbox, lobj, lcls = zero, zero, zero
         for raw, anchors, stride, balance in zip(maps, self.anchors, self.strides, LEVEL_BALANCE):
             b, na, ny, nx, _ = raw.shape
             im, an, row, col, want, kind = assign(targets, anchors, stride, ny, nx, self.ratio)
-            goal = torch.zeros(b, na, ny, nx)
+            goal = torch.zeros_like(raw[..., 4])
             if len(im):
                 p = raw[im, an, row, col]
                 s = p[:, :4].sigmoid()
@@ -86,11 +86,11 @@ class YoloLoss:
                 lbox = lbox + (1 - ciou).mean()
                 goal[im, an, row, col] = iou.detach().clamp(0)
                 onehot = torch.zeros_like(p[:, 5:])
-                onehot[torch.arange(len(im)), kind] = 1
+                onehot[torch.arange(len(im), device=kind.device), kind] = 1
                 lcls = lcls + F.binary_cross_entropy_with_logits(p[:, 5:], onehot)
             lobj = lobj + balance * F.binary_cross_entropy_with_logits(raw[..., 4], goal)
         total = self.box * lbox + self.obj * lobj + self.cls * lcls
-        return total, [float(v) for v in (lbox, lobj, lcls)]
+        return total, torch.stack([lbox, lobj, lcls]).detach()
 
 
 def decode(maps, anchors, strides):
@@ -99,11 +99,11 @@ def decode(maps, anchors, strides):
     for raw, a, stride in zip(maps, anchors, strides):
         raw = torch.as_tensor(raw)
         b, na, ny, nx, no = raw.shape
-        y = raw.sigmoid()
+        y = raw.float().sigmoid().cpu()
         rows, cols = torch.meshgrid(torch.arange(ny), torch.arange(nx), indexing="ij")
         grid = torch.stack([cols, rows], 2)
         y[..., :2] = (y[..., :2] * 2 - 0.5 + grid) * stride
-        y[..., 2:4] = (y[..., 2:4] * 2) ** 2 * torch.as_tensor(a)[None, :, None, None]
+        y[..., 2:4] = (y[..., 2:4] * 2) ** 2 * torch.as_tensor(a).cpu()[None, :, None, None]
         out.append(y.reshape(b, -1, no))
     return torch.cat(out, 1).numpy()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train the plate detector or the plate reader (YOLOv7-tiny, narrowed).
+"""Train the plate detector or the plate reader (YOLOv7-tiny, narrowed; or another YOLO).
 
     /usr/bin/python3 -m models.synth detector && /usr/bin/python3 -m models.synth detector --val
     /usr/bin/python3 -m models.train_yolo detector --minutes 75 --out models/.cache/detector
@@ -7,14 +7,15 @@
 Adam with one warm-up and a cosine to the end of the time (or of --steps), an
 exponential moving average of the weights, a checkpoint every few minutes
 (<out>.last.pt, resumed by --resume) and the best one on the validation part
-(<out>.pt), which models/export.py turns into ONNX. Runs on CPU; --device cuda
-where there is one.
+(<out>.pt), which models/export.py turns into ONNX. --device cuda --bf16 --workers 12
+where there is a GPU; with the same seed, steps and workers a training on CPU repeats.
 """
 import argparse
 import copy
 import json
 import math
 import os
+import sys
 import time
 
 import cv2
@@ -22,8 +23,8 @@ import numpy as np
 import torch
 
 from models import loss as L
-from models import networks, plates, synth
-from models.dataset import Batches, Cache, statistics
+from models import networks, plates, prune, synth
+from models.dataset import Cache, batches, statistics
 
 TASKS = {
     "detector": dict(
@@ -64,8 +65,8 @@ def predict(net, images, mean, std, conf, batch=32):
     """Suppressed rows for uint8 pictures [N, H, W]."""
     found = []
     for i in range(0, len(images), batch):
-        x = (np.asarray(images[i:i + batch])[:, None].astype(np.float32) / 255 - mean) / std
-        maps = net(torch.from_numpy(x.astype(np.float32)))
+        x = torch.from_numpy(np.array(images[i:i + batch])[:, None]).to(net.anchors.device)
+        maps = net(x.float().div_(255).sub_(mean).div_(std))
         found += [L.suppress(f, conf["confidence"], conf["overlap"], conf["contained"])
                   for f in L.decode(maps, net.anchors, net.strides)]
     return found
@@ -118,6 +119,8 @@ def parse(argv=None):
     ap.add_argument("--data", help="caches, NAME[:weight],... (default: WHAT-train-1)")
     ap.add_argument("--val", help="caches of the validation part ")
     ap.add_argument("--out", help="checkpoint without .pt (default: models/.cache/WHAT)")
+    ap.add_argument("--network", default="yolov7-tiny",
+                    choices=("yolov7-tiny", "yolov7", "yolov5n", "yolov5m"))
     ap.add_argument("--width", type=float, default=0.5)
     ap.add_argument("--minutes", type=float, default=60)
     ap.add_argument("--steps", type=int, help="instead of --minutes: the schedule then repeats exactly")
@@ -129,86 +132,157 @@ def parse(argv=None):
     ap.add_argument("--every", type=float, default=5, help="minutes between validations")
     ap.add_argument("--limit", type=int, default=400, help="pictures a validation cache")
     ap.add_argument("--threads", type=int, default=1)
-    ap.add_argument("--bf16", action="store_true",
-                    help="convolutions in bfloat16: twice as fast where the CPU has AVX-512 BF16")
+    ap.add_argument("--workers", type=int, default=0, help="processes that make batches")
+    ap.add_argument("--device", default="cpu", help="cpu or cuda")
+    ap.add_argument("--bf16", action="store_true", help="convolutions in bfloat16: twice as fast "
+                    "where the CPU has AVX-512 BF16; on a GPU always sensible")
+    ap.add_argument("--prune", help="static:CONV,BN, dynamic:CONV,BN or slim:PENALTY, see prune.py")
     ap.add_argument("--version", default="1")
-    return ap.parse_args(argv)
+    args = ap.parse_args(argv)
+    if args.device != "cpu" and not torch.cuda.is_available():
+        ap.error(f"--device {args.device}: PyTorch sees no such device")
+    if args.prune:
+        try:
+            prune.parse(args.prune)
+        except ValueError as error:
+            ap.error(f"--prune {error}")
+    return args
+
+
+class Training:
+    """A network with its average, optimiser, data and place in the schedule."""
+
+    def __init__(self, args):
+        self.args, self.conf = args, TASKS[args.what]
+        conf = self.conf
+        self.out = args.out or os.path.join(synth.CACHE, args.what)
+        specs = [(s.split(":") + ["1"])[:2] for s in (args.data or f"{args.what}-train-1").split(",")]
+        self.caches = [Cache(n) for n, _ in specs]
+        self.weights = [float(w) for _, w in specs]
+        self.vals = {n: Cache(n) for n in (args.val or conf["val"]).split(",")}
+        self.batch = args.batch or conf["batch"]
+        self.net = networks.build({"name": args.network, "nc": len(conf["classes"]), "ch": 1,
+                                   "width": args.width, "anchors": conf["anchors"]})
+        self.mean, self.std = statistics(self.caches)
+        self.elapsed, self.step, self.best = 0.0, 0, -1.0
+        self._load(self.out + ".last.pt" if args.resume else args.start)
+        self.metadata = metadata_of(conf, self.mean, self.std, args.version)
+        self.criterion = L.YoloLoss(self.net, cls=conf["cls"], ratio=conf["ratio"])
+
+    def _load(self, source):
+        """Weights, average and optimiser: new, or those of a checkpoint."""
+        started = rest = None
+        if source:
+            started, meta, rest = networks.load(source)
+            self.net.load_state_dict(rest["live"] if self.args.resume else started.state_dict())
+            self.mean, self.std = float(meta["plated.mean"]), float(meta["plated.std"])
+        self.net.to(self.args.device).train()
+        if self.args.bf16:
+            self.net.to(memory_format=torch.channels_last)
+        self.ema = Average(self.net)
+        self.opt = optimizer_of(self.net, self.args.lr or self.conf["lr"])
+        self.pruner = prune.Pruner(self.net, self.args.prune) if self.args.prune else None
+        if self.args.resume:
+            self.elapsed, self.step, self.best = rest["elapsed"], rest["step"], rest["best"]
+            self.opt.load_state_dict(rest["optimizer"])
+            self.ema.net.load_state_dict(started.state_dict())
+            self.ema.steps = rest["ema_steps"]
+            if self.pruner:
+                self.pruner.restore(rest["masks"])
+
+    def learn(self, images, targets, rate):
+        """One step; the loss and its parts as a tensor."""
+        for g in self.opt.param_groups:
+            g["lr"] = rate
+        x = torch.from_numpy(images).to(self.args.device, non_blocking=True)[:, None]
+        x = x.float().div_(255).sub_(self.mean).div_(self.std)
+        if self.args.bf16:
+            x = x.contiguous(memory_format=torch.channels_last)
+        kind = "cpu" if self.args.device == "cpu" else "cuda"
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=self.args.bf16):
+            maps = self.net(x)
+        total, parts = self.criterion([m.float() for m in maps],
+                                      torch.from_numpy(targets).to(self.args.device))
+        self.opt.zero_grad(set_to_none=True)
+        (total + (self.pruner.penalty() if self.pruner else 0)).backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
+        self.opt.step()
+        if self.pruner:
+            self.pruner.apply()
+        self.ema.update(self.net)
+        self.step += 1
+        return torch.cat([total.detach()[None], parts])
+
+    def report(self, pictures, seconds, sums):
+        """Validates the average, saves it when it is the best, and saves what --resume needs."""
+        smooth = self.smooth()
+        report, score = validate(smooth, self.vals, self.conf, self.mean, self.std, self.args.limit)
+        loss = (sums / max(1, pictures)).tolist() if pictures else []
+        line = {"minutes": round(self.elapsed / 60, 1), "step": self.step,
+                "per_s": round(pictures / max(1e-9, seconds), 1),
+                "loss": [round(v, 4) for v in loss], "val": report}
+        if self.pruner:
+            line["zeros"] = [round(v, 4) for v in prune.sparsity(smooth)]
+        print(json.dumps(line), flush=True)
+        extra = dict(size=list(self.conf["size"]), step=self.step, val=report)
+        if score >= self.best:
+            self.best = score
+            self._save(self.out + ".pt", smooth, **extra)
+        self._save(self.out + ".last.pt", smooth, **extra, live=self.net.state_dict(),
+                   best=self.best, optimizer=self.opt.state_dict(), elapsed=self.elapsed,
+                   ema_steps=self.ema.steps, masks=self.pruner.state() if self.pruner else [])
+
+    def smooth(self):
+        """The average, with what is pruned as zero as in the network itself."""
+        smooth = self.ema.net.eval()
+        if self.pruner:
+            for (_, mask), layer in zip(self.pruner.masks or (), prune.Pruner(
+                    smooth, self.args.prune).layers()):
+                layer.weight.mul_(mask)
+        return smooth
+
+    def _save(self, path, net, **rest):
+        """In one step: a training that is ended while it saves can still be resumed."""
+        networks.save(path + ".part", net, self.metadata, **rest)
+        os.replace(path + ".part", path)
+
+    def done(self, begin):
+        """The share of the schedule that is behind."""
+        self.elapsed = time.time() - begin
+        if self.args.steps:
+            return self.step / self.args.steps
+        return self.elapsed / (self.args.minutes * 60)
+
+    def run(self):
+        data = batches(self.caches, self.weights, self.batch, self.conf["flip"],
+                       (self.args.seed, self.step), self.args.workers)
+        epoch = max(1, sum(len(c) for c in self.caches) // self.batch)
+        rate = self.args.lr or self.conf["lr"]
+        begin, last, seen, sums = time.time() - self.elapsed, time.time(), 0, 0
+        while (done := self.done(begin)) < 1:
+            if self.pruner and (self.step % epoch == 0 or self.pruner.masks is None):
+                self.pruner.epoch()
+            images, targets = next(data)
+            sums = sums + self.learn(images, targets, learning_rate(rate, done)) * len(images)
+            seen += len(images)
+            if time.time() - last > self.args.every * 60:
+                self.report(seen, time.time() - last, sums)
+                last, seen, sums = time.time(), 0, 0
+        self.report(seen, time.time() - last, sums)
 
 
 def main(argv=None):
     args = parse(argv)
-    conf = TASKS[args.what]
     cv2.setNumThreads(1)
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    out = args.out or os.path.join(synth.CACHE, args.what)
-    specs = [(s.split(":") + ["1"])[:2] for s in (args.data or f"{args.what}-train-1").split(",")]
-    caches = [Cache(n) for n, _ in specs]
-    vals = {n: Cache(n) for n in (args.val or conf["val"]).split(",")}
-    net = networks.build({"name": "yolov7-tiny", "nc": len(conf["classes"]), "ch": 1,
-                          "width": args.width, "anchors": conf["anchors"]})
-    mean, std = statistics(caches)
-    elapsed, step, best = 0.0, 0, -1.0
-    source = out + ".last.pt" if args.resume else args.start
-    if source:
-        started, meta, rest = networks.load(source)
-        net.load_state_dict(rest["live"] if args.resume else started.state_dict())
-        mean, std = float(meta["plated.mean"]), float(meta["plated.std"])
-    net.train()
-    if args.bf16:
-        net.to(memory_format=torch.channels_last)
-    ema = Average(net)
-    opt = optimizer_of(net, args.lr or conf["lr"])
-    if args.resume:
-        elapsed, step, best = rest["elapsed"], rest["step"], rest["best"]
-        opt.load_state_dict(rest["optimizer"])
-        ema.net.load_state_dict(started.state_dict())
-        ema.steps = rest["ema_steps"]
-    criterion = L.YoloLoss(net, cls=conf["cls"], ratio=conf["ratio"])
-    metadata = metadata_of(conf, mean, std, args.version)
-    batches = Batches(caches, [float(w) for _, w in specs], args.batch or conf["batch"], mean, std,
-                      conf["flip"], (args.seed, step))
-    print(json.dumps({"what": args.what, "mean": mean, "std": std, "images": [len(c) for c in caches],
-                      "gflop": networks.flops(net, *conf["size"]) / 1e9,
-                      "parameters": networks.parameters(net)}), flush=True)
-    net.train()
-    begin, last_val, seen, sums = time.time() - elapsed, time.time(), 0, np.zeros(4)
-    while True:
-        elapsed = time.time() - begin
-        done = step / args.steps if args.steps else elapsed / (args.minutes * 60)
-        if done >= 1 or time.time() - last_val > args.every * 60:
-            ema.net.eval()
-            report, score = validate(ema.net, vals, conf, mean, std, args.limit)
-            print(json.dumps({"minutes": round(elapsed / 60, 1), "step": step, "per_s": round(seen / max(
-                1e-9, time.time() - last_val), 1), "loss": (sums / max(1, seen)).round(4).tolist(),
-                "val": report}), flush=True)
-            extra = dict(size=list(conf["size"]), step=step, val=report)
-            if score >= best:
-                best = score
-                networks.save(out + ".pt", ema.net, metadata, **extra)
-            networks.save(out + ".last.pt", ema.net, metadata, **extra, live=net.state_dict(), best=best,
-                          optimizer=opt.state_dict(), elapsed=elapsed, ema_steps=ema.steps)
-            last_val, seen, sums = time.time(), 0, np.zeros(4)
-            if done >= 1:
-                return
-        for g in opt.param_groups:
-            g["lr"] = learning_rate(args.lr or conf["lr"], done)
-        x, targets = next(batches)
-        x = torch.from_numpy(x)
-        if args.bf16:
-            x = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=args.bf16):
-            maps = net(x)
-        total, parts = criterion([m.float() for m in maps], torch.from_numpy(targets))
-        opt.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
-        opt.step()
-        ema.update(net)
-        step += 1
-        seen += len(x)
-        sums += np.array([float(total), *parts]) * len(x)
+    training = Training(args)
+    print(json.dumps({"what": args.what, "mean": training.mean, "std": training.std,
+                      "images": [len(c) for c in training.caches],
+                      "parameters": networks.parameters(training.net)}), flush=True)
+    training.run()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
