@@ -91,7 +91,7 @@ REGIONS = {
     "CA-SK": ("Saskatchewan", "Land of Living Skies", "000_AAA"),
 }
 
-_FONT_ROOT = "/usr/share/fonts"
+FONT_ROOT = os.environ.get("PLATED_FONTS", "/usr/share/fonts")
 _SERIAL_FONTS = [
     "opentype/national-park/NationalPark-Heavy.otf",
     "opentype/national-park/NationalPark-Regular.otf",
@@ -124,15 +124,15 @@ _NAME_FONTS = _SERIAL_FONTS + [
 
 
 @functools.lru_cache(maxsize=None)
-def _fonts(kind):
+def fonts(kind):
     """Font files of one kind that this machine has; Debian package names stand in the card."""
     wanted = _SERIAL_FONTS if kind == "serial" else _NAME_FONTS
-    found = [os.path.join(_FONT_ROOT, f) for f in wanted]
+    found = [os.path.join(FONT_ROOT, f) for f in wanted]
     found = [f for f in found if os.path.exists(f)]
     if not found:
-        found = sorted(glob.glob(_FONT_ROOT + "/**/*Bold.[ot]tf", recursive=True))
+        found = sorted(glob.glob(FONT_ROOT + "/**/*Bold.[ot]tf", recursive=True))
     if not found:
-        raise RuntimeError("no fonts found below " + _FONT_ROOT)
+        raise RuntimeError("no fonts found below " + FONT_ROOT)
     return found
 
 
@@ -259,8 +259,8 @@ class _Face:
         self.stroke = rng.uniform(0.10, 0.155) if clean else rng.uniform(0.085, 0.185)
         self.radius = rng.uniform(0.3, 0.62)
         self.variants = {c: rng.random() < 0.4 for c in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
-        fonts = _fonts("serial")
-        self.path = fonts[rng.integers(len(fonts))]
+        faces = fonts("serial")
+        self.path = faces[rng.integers(len(faces))]
         self.weight = int(rng.integers(-1, 3))
         self.narrow = {"1": rng.uniform(.45, .8), "I": rng.uniform(.35, .8)}
         self.vertex = {"M": rng.uniform(.4, 1.0), "W": rng.uniform(0, .55)}
@@ -323,8 +323,8 @@ def _put(canvas, mask, x, y, value, alpha=1.0):
 
 def _put_word(canvas, rng, word, x, y, w, h, value, font=None, alpha=1.0):
     """A word in about the given box, keeping its shape; returns its width."""
-    fonts = _fonts("name")
-    path = font or fonts[rng.integers(len(fonts))]
+    faces = fonts("name")
+    path = font or faces[rng.integers(len(faces))]
     mask = _word_mask(path, word, 48)
     if mask is None:
         return 0

@@ -73,7 +73,7 @@ def in_order(rows):
 
 
 def label(args):
-    reader = Network(args.reader)
+    reader = Network(args.reader, args.device)
     rng = np.random.default_rng(7)
     out = {}
     paths = synth.load_plate_crops(val=False) + synth.load_plate_crops(val=True)
@@ -191,14 +191,15 @@ def cache(args):
         plates_here = labelled(val, eye, reader, check)
         backgrounds = synth.Backgrounds([p for p in synth.load_pictures() if p.val == val])
         renders = 2 if val else args.renders
-        todo = iter([p for _ in range(renders) for p in plates_here])
-        synth._write(os.path.join(synth.CACHE, "reader-pseudo-" + ("val" if val else "train")),
-                     lambda rng: synth.reader_crop(rng, backgrounds, plate=next(todo)),
-                     len(plates_here) * renders, 5 + val, synth.READ_SIZE)
+        synth.write_cache(
+            "reader-pseudo-" + ("val" if val else "train"),
+            lambda rng, i: synth.reader_crop(rng, backgrounds,
+                                             plate=plates_here[i % len(plates_here)]),
+            len(plates_here) * renders, 5 + val, synth.READ_SIZE, args.jobs)
         print("val" if val else "train", len(plates_here), "plates")
 
 
-def main():
+def main(argv=None):
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("what", choices=["label", "cache"])
     ap.add_argument("--reader", default=os.path.join(synth.CACHE, "reader.pt"))
@@ -206,7 +207,9 @@ def main():
     ap.add_argument("--eye", help="CSV with the columns file,text")
     ap.add_argument("--check", help="checkpoint of a later reader that must read the same")
     ap.add_argument("--renders", type=int, default=6)
-    args = ap.parse_args()
+    ap.add_argument("--device", default="cpu", help="label: cpu or cuda")
+    ap.add_argument("--jobs", type=int, default=1, help="cache: processes that share the work")
+    args = ap.parse_args(argv)
     cv2.setNumThreads(1)
     import torch
     torch.set_num_threads(1)

@@ -10,16 +10,17 @@ from models import networks
 class Network:
     """A trained checkpoint with its normalisation and input size."""
 
-    def __init__(self, path):
+    def __init__(self, path, device="cpu"):
         self.net, meta, rest = networks.load(path)
+        self.net.to(device)
         self.mean, self.std = float(meta["plated.mean"]), float(meta["plated.std"])
         self.size = tuple(rest["size"])
 
     @torch.no_grad()
     def scores(self, images):
         """All boxes of letterboxed uint8 pictures [N, H, W], as L.decode gives them."""
-        x = (np.asarray(images)[:, None].astype(np.float32) / 255 - self.mean) / self.std
-        maps = self.net(torch.from_numpy(x.astype(np.float32)))
+        x = torch.from_numpy(np.asarray(images)[:, None]).to(self.net.anchors.device)
+        maps = self.net(x.float().div_(255).sub_(self.mean).div_(self.std))
         return L.decode(maps, self.net.anchors, self.net.strides)
 
     def find(self, images, confidence):

@@ -83,6 +83,9 @@ def restore(path):
     if 'plated.task' not in metadata:
         raise SystemExit(f'{path}: no plated.task in its metadata: not a model of this project')
     arrays = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == 'Identity' and node.input[0] in arrays:   # of equal ones one is kept
+            arrays[node.output[0]] = arrays[node.input[0]]
     nodes = [[arrays[n] for n in node.input[1:]] for node in model.graph.node
              if node.op_type in ('Conv', 'Gemm')]
     size = tuple(d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim[2:])

@@ -16,6 +16,7 @@ Needs numpy, OpenCV and Pillow; no PyTorch.
 import argparse
 import csv
 import hashlib
+import multiprocessing
 import os
 import time
 
@@ -493,23 +494,82 @@ class Scenes:
 # ---------------------------------------------------------------- caches
 
 
-def _write(path, make, count, seed, size):
-    """Write count samples as <path>.npy (pictures) and <path>.npz (labels)."""
-    os.makedirs(CACHE, exist_ok=True)
-    images = np.lib.format.open_memmap(path + ".npy.part", "w+", np.uint8, (count, *size))
-    rows, start = [], time.time()
-    for i in range(count):
-        # One generator a sample: any part of the set can be made again alone.
+def write_part(path, make, count, seed, first, step):
+    """Samples first, first + step, ... of a cache; returns their rows of labels."""
+    images, rows, start = np.load(path, mmap_mode="r+"), [], time.time()
+    for i in range(first, count, step):
+        # One generator a sample: whoever makes it, it is the same.
         rng = np.random.default_rng((seed, i))
-        img, boxes, classes = make(rng)
-        images[i] = img
-        for b, c in zip(boxes, classes):
-            rows.append((i, c, *b))
-        if (i + 1) % 2000 == 0:
-            print(f"{path}: {i + 1}/{count}, {(i + 1) / (time.time() - start):.0f}/s", flush=True)
+        images[i], boxes, classes = make(rng, i)
+        rows += [(i, c, *b) for b, c in zip(boxes, classes)]
+        if first == 0 and (i // step + 1) % 2000 == 0:
+            print(f"{path}: {i}/{count}, {i / (time.time() - start):.0f}/s", flush=True)
     images.flush()
+    return rows
+
+
+def write_cache(name, make, count, seed, size, jobs=1):
+    """Write count samples below CACHE as <name>.npy (pictures) and <name>.npz (labels).
+
+    make(rng, i) gives picture, boxes and classes of sample i; with several jobs, processes
+    forked from this one share the samples."""
+    os.makedirs(CACHE, exist_ok=True)
+    path = os.path.join(CACHE, name)
+    np.lib.format.open_memmap(path + ".npy.part", "w+", np.uint8, (count, *size)).flush()
+    tasks = [(path + ".npy.part", make, count, seed, k, jobs) for k in range(jobs)]
+    if jobs == 1:
+        parts = [write_part(*tasks[0])]
+    else:
+        fork = multiprocessing.get_context("fork")
+        with fork.Pool(jobs, initializer=_take, initargs=(tasks,)) as pool:
+            parts = pool.map(_make_part, range(jobs), chunksize=1)
+    rows = sorted(sum(parts, []), key=lambda r: r[0])
     np.savez(path + ".npz", rows=np.array(rows, np.float32).reshape(-1, 6))
     os.replace(path + ".npy.part", path + ".npy")
+
+
+def _take(tasks):
+    """In a forked process: what cannot be sent through a pipe is inherited."""
+    global _tasks
+    _tasks = tasks
+
+
+def _make_part(k):
+    return write_part(*_tasks[k])
+
+
+def make_cache(what, count=None, seed=1, val=False, jobs=1):
+    """One of the caches that the command line names; returns its name."""
+    name = f"{what}-{'val' if val else 'train'}-{seed}"
+    seed += 1000000 if val else 0
+    if what == "reader":
+        backgrounds = Backgrounds([p for p in load_pictures() if p.val == val])
+        write_cache(name, lambda rng, i: reader_crop(rng, backgrounds),
+                    count or (1500 if val else 40000), seed, READ_SIZE, jobs)
+        return name
+    if what == "photographs":
+        return make_photographs(seed)
+    scenes = Scenes(val=val)
+    draw = scenes.empty if what == "empty" else scenes.scene
+
+    def make(rng, i):
+        img, boxes = draw(rng)
+        return img, boxes, np.zeros(len(boxes))
+    write_cache(name, make, count or (2500 if what == "empty" else 400 if val else 14000), seed,
+                DETECT_SIZE, jobs)
+    return name
+
+
+def make_photographs(seed):
+    """The held-out photographs as they are."""
+    held = [p for p in load_pictures() if p.val]
+
+    def make(rng, i):
+        img, s, (dx, dy) = letterbox(held[i].image(), DETECT_SIZE)
+        boxes = np.array(held[i].boxes).reshape(-1, 4) * s + [dx, dy, dx, dy]
+        return img, boxes, np.zeros(len(boxes))
+    write_cache("detector-real", make, len(held), seed, DETECT_SIZE)
+    return "detector-real"
 
 
 def main():
@@ -520,34 +580,10 @@ def main():
     ap.add_argument("--count", type=int)
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--val", action="store_true", help="the held-out part")
+    ap.add_argument("--jobs", type=int, default=1, help="processes that share the work")
     args = ap.parse_args()
     cv2.setNumThreads(1)
-    name = os.path.join(CACHE, f"{args.what}-{'val' if args.val else 'train'}-{args.seed}")
-    seed = args.seed + (1000000 if args.val else 0)
-    if args.what == "reader":
-        pictures = [p for p in load_pictures() if p.val == args.val]
-        backgrounds = Backgrounds(pictures)
-        _write(name, lambda rng: reader_crop(rng, backgrounds),
-               args.count or (1500 if args.val else 40000), seed, READ_SIZE)
-    elif args.what == "photographs":
-        held = [p for p in load_pictures() if p.val]
-
-        def real(rng, todo=iter(held)):
-            p = next(todo)
-            img, s, (dx, dy) = letterbox(p.image(), DETECT_SIZE)
-            boxes = np.array(p.boxes).reshape(-1, 4) * s + [dx, dy, dx, dy]
-            return img, boxes, np.zeros(len(boxes))
-        _write(os.path.join(CACHE, "detector-real"), real, len(held), seed, DETECT_SIZE)
-    else:
-        scenes = Scenes(val=args.val)
-
-        draw = scenes.empty if args.what == "empty" else scenes.scene
-        count = 2500 if args.what == "empty" else 400 if args.val else 14000
-
-        def make(rng):
-            img, boxes = draw(rng)
-            return img, boxes, np.zeros(len(boxes))
-        _write(name, make, args.count or count, seed, DETECT_SIZE)
+    make_cache(args.what, args.count, args.seed, args.val, args.jobs)
 
 
 if __name__ == "__main__":

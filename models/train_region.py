@@ -13,8 +13,10 @@ and the same data a training repeats itself, and --resume goes on after the last
 import argparse
 import csv
 import hashlib
+import itertools
 import json
 import math
+import multiprocessing
 import os
 import pathlib
 import sys
@@ -287,9 +289,30 @@ def margined(plate):
 # ------------------------------------------------------------------ training
 
 
-def tensor(pictures, mean, std):
-    x = torch.from_numpy(np.stack(pictures)).float().div_(255).sub_(mean).div_(std)
+def tensor(pictures, mean, std, device='cpu'):
+    x = torch.from_numpy(np.stack(pictures)).to(device).float().div_(255).sub_(mean).div_(std)
     return x.unsqueeze(1).contiguous(memory_format=torch.channels_last)
+
+
+_data = None    # of the training under way; forked processes inherit it
+
+
+def cut(task):
+    """One augmented picture of an epoch; its chance hangs on its place in the epoch alone."""
+    seed, epoch, place, drawn, index, letterbox, progress = task
+    rng = np.random.default_rng([seed, epoch, place])
+    return augment(rng, _data['drawn' if drawn else 'real'][index], INPUT, letterbox, progress)
+
+
+def cuts(order, args, epoch):
+    """The augmented pictures of an epoch in its order, made here or by forked processes."""
+    tasks = ((args.seed, epoch, place, k, i, args.letterbox, epoch / args.epochs)
+             for place, (k, i) in enumerate(order))
+    if not args.workers:
+        yield from map(cut, tasks)
+        return
+    with multiprocessing.get_context('fork').Pool(args.workers) as pool:
+        yield from pool.imap(cut, tasks, chunksize=args.batch)
 
 
 def epoch_order(rng, data):
@@ -337,7 +360,8 @@ class Average:
 def classify(net, pictures, mean, std, batch=64):
     """Probabilities of pictures that already have the input's size."""
     net.eval()
-    rows = [net(tensor(pictures[i:i + batch], mean, std)).softmax(1)
+    device = net.classify.weight.device
+    rows = [net(tensor(pictures[i:i + batch], mean, std, device)).softmax(1).cpu()
             for i in range(0, len(pictures), batch)]
     return torch.cat(rows).numpy()
 
@@ -383,6 +407,7 @@ def train_epoch(net, average, optimiser, data, args, epoch, steps_done):
     progress = epoch / args.epochs
     net.inner = size_at(progress)
     batches = len(order) // args.batch
+    made = cuts(order[:batches * args.batch], args, epoch)
     total, started = 0.0, time.monotonic()
     net.train()
     for b in range(batches):
@@ -390,12 +415,12 @@ def train_epoch(net, average, optimiser, data, args, epoch, steps_done):
         for group in optimiser.param_groups:
             group['lr'] = rate
         chosen = order[b * args.batch:(b + 1) * args.batch]
-        names = ('real', 'drawn')
-        cuts = [augment(rng, data[names[k]][i], INPUT, args.letterbox, progress)
-                for k, i in chosen]
-        goal = targets([data[names[k] + '_labels'][i] for k, i in chosen], 0.05)
-        with torch.autocast('cpu', dtype=torch.bfloat16, enabled=bool(args.bfloat16)):
-            logits = net(tensor(cuts, data['mean'], data['std']))
+        names = ('real_labels', 'drawn_labels')
+        pictures = list(itertools.islice(made, args.batch))
+        goal = targets([data[names[k]][i] for k, i in chosen], 0.05).to(args.device)
+        kind = 'cpu' if args.device == 'cpu' else 'cuda'
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=bool(args.bfloat16)):
+            logits = net(tensor(pictures, data['mean'], data['std'], args.device))
         loss = functional.cross_entropy(logits.float(), goal)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -410,16 +435,18 @@ def train_epoch(net, average, optimiser, data, args, epoch, steps_done):
 def averaged(net, average):
     smooth = networks.build(net.spec)
     smooth.load_state_dict(average.state)
-    return smooth.eval()
+    return smooth.to(net.classify.weight.device).eval()
 
 
 def train(args):
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
-    data = load_data()
+    global _data
+    data = _data = load_data()
     net = networks.build({'name': 'resnet18', 'nc': len(REGIONS), 'ch': 1, 'width': args.width,
-                          'dropout': 0.2, 'inner': STAGES[-1][1]}).to(memory_format=torch.channels_last)
+                          'dropout': 0.2, 'inner': STAGES[-1][1]})
+    net = net.to(args.device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(net.parameters(), args.rate, weight_decay=0.02)
     average, epoch, steps = Average(net), 0, 0
     checkpoint = CACHE / args.name
@@ -427,7 +454,8 @@ def train(args):
         _, _, rest = networks.load(checkpoint)
         net.load_state_dict(rest['live'])
         optimiser.load_state_dict(rest['optimiser'])
-        average.state, average.updates = rest['average'], rest['updates']
+        average.state = {k: v.to(args.device) for k, v in rest['average'].items()}
+        average.updates = rest['updates']
         epoch, steps = rest['epoch'], rest['steps']
         torch.set_rng_state(rest['rng'])
     while epoch < args.epochs:
@@ -569,7 +597,7 @@ def has_bfloat16():
         return False
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(prog='models.train_region',
                                      description=__doc__.split('\n')[0])
     parser.add_argument('verb', choices=('prepare', 'train', 'evaluate'))
@@ -580,6 +608,8 @@ def main():
     parser.add_argument('--letterbox', choices=('stretch', 'zeros'), default='stretch')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--workers', type=int, default=0, help='processes that make pictures')
+    parser.add_argument('--device', default='cpu', help='cpu or cuda')
     parser.add_argument('--every', type=int, default=2, help='epochs between validations')
     parser.add_argument('--name', default='region.pt', help='checkpoint below models/.cache')
     parser.add_argument('--bfloat16', type=int, choices=(0, 1), default=int(has_bfloat16()),
@@ -588,7 +618,7 @@ def main():
     parser.add_argument('--resume', action='store_true')
     parser.add_argument('--write', action='store_true', help='figures into models/region.md')
     parser.add_argument('--json', action='store_true')
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     if args.verb == 'prepare':
         prepare(args.seed)
         return 0
