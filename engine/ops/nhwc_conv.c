@@ -419,6 +419,18 @@ static int make_group(const Conv *c, const Block *b, const KBlock *k, int64_t fi
     return n;
 }
 
+/* Reads a float of each pixel, all of them by one instruction, whose stride the prefetcher
+ * of a small core learns. */
+static void touch_pixels(const NnConvTile *tiles, int n_tiles, const NnConvPanel *panel)
+{
+    for (int i = 0; i < n_tiles && panel->accumulate; i++)
+        for (int j = 0; j < tiles[i].pixels; j++)
+            (void)*(const volatile float *)(tiles[i].y + j * panel->ldy);
+    for (int i = 0; i < n_tiles && tiles[i].residual; i++)
+        for (int j = 0; j < tiles[i].pixels; j++)
+            (void)*(const volatile float *)(tiles[i].residual + j * panel->ldr);
+}
+
 /* Every panel of the block's channels over the pixels of a group. */
 static void multiply_group(const Conv *c, const Block *b, const KBlock *k, NnConvTile *tiles,
                            int n_tiles)
@@ -442,6 +454,8 @@ static void multiply_group(const Conv *c, const Block *b, const KBlock *k, NnCon
         panel.columns = (int)NN_MIN(c->g.out_channels - j, nr);
         panel.weights = weights + j * c->n_taps * c->run;
         panel.bias = bias ? (const float *)bias->data + j : NULL;
+        if (c->kernel->ordered)
+            touch_pixels(tiles, n_tiles, &panel);
         c->kernel->func(&panel);
         for (int i = 0; i < n_tiles; i++) {
             tiles[i].y += nr;
