@@ -16,8 +16,8 @@
 
 bool nn_cache_serves(const NnModelOptions *options)
 {
-    return options->cache && options->fixed && !options->keep_graph && options->n_shapes == 0 &&
-           options->n_dims == 0;
+    return options->cache && options->fixed && !options->keep_graph && !options->exact &&
+           options->n_shapes == 0 && options->n_dims == 0;
 }
 
 static const char *last_component(const char *path)

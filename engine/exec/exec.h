@@ -65,7 +65,7 @@ struct NnModel {
     NnProgram *program; /* of the shapes known at load; NULL while dims are open */
     NnTensor *declared; /* inputs as the file has them */
     NnTensor *inputs;   /* and as they were bound at load */
-    bool verify, keep_graph;
+    bool verify, keep_graph, exact, tune;
     pthread_mutex_t lock;
     NnProgram *recent[NN_RECENT_PROGRAMS]; /* the last one first */
 };

@@ -80,6 +80,8 @@ static int compile(NnModel *model, NnGraph *graph, const NnModelOptions *options
     graph->registry = &model->context->registry;
     model->verify = options->verify;
     model->keep_graph = options->keep_graph;
+    model->exact = options->exact;
+    model->tune = options->tune;
     model->declared = calloc(NN_MAX(graph->n_inputs, 1), sizeof(model->declared[0]));
     model->inputs = calloc(NN_MAX(graph->n_inputs, 1), sizeof(model->inputs[0]));
     if (!model->declared || !model->inputs)

@@ -3,7 +3,7 @@
 /* From a graph with complete input shapes to a program: infer, passes, pack, plan. */
 
 #include "base/limits.h"
-#include "exec/exec.h"
+#include "exec/algorithm.h"
 #include "passes/passes.h"
 
 typedef struct Pointers {
@@ -263,6 +263,16 @@ static void set_inputs(NnGraph *graph, const NnTensor *inputs)
     }
 }
 
+static int run_passes(NnProgram *program, const NnModel *model, NnError *error)
+{
+    int r;
+
+    r = nn_passes_run(program->graph, model->verify, error);
+    if (r < 0 || model->exact)
+        return r;
+    return nn_algorithms_choose(program->graph, program->context, model->tune, error);
+}
+
 static int compile(NnProgram *program, const NnModel *model, const NnProgram *like,
                    NnError *error)
 {
@@ -272,7 +282,7 @@ static int compile(NnProgram *program, const NnModel *model, const NnProgram *li
     if (r >= 0)
         r = nn_graph_infer(program->graph, &program->context->kernels, error);
     if (r >= 0 && !model->keep_graph && !program->graph->compiled)
-        r = nn_passes_run(program->graph, model->verify, error);
+        r = run_passes(program, model, error);
     if (r >= 0)
         r = make_steps(program, model->keep_graph, like, error);
     if (r >= 0)

@@ -164,6 +164,11 @@ typedef struct NnModelOptions {
                                and open dimensions must be closed now */
     bool verify;            /* check the graph after every pass */
     bool keep_graph;        /* no optimising pass: what inspect looks at */
+    bool exact;             /* convolutions are plain sums: no algorithm with fewer
+                               multiplications, whose rounding is coarser; a compiled file keeps
+                               what it was compiled with */
+    bool tune;              /* measure on this processor which algorithm is the fastest for each
+                               convolution, instead of estimating it: seconds to a minute */
     bool check_weights;     /* of a compiled file: read all weights to check them too */
     const char *cache;      /* a directory that keeps what is compiled of an .onnx file, so that
                                the next load maps it; borrowed during the call. Counts with

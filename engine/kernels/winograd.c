@@ -50,24 +50,30 @@ int64_t nn_winograd_weights(const NnKernels *kernels, int m, int64_t out_channel
     return (m + 2) * (m + 2) * round_up(out_channels, lanes) * round_up(channels, lanes);
 }
 
-/* U = G w Gᵀ, position p at u[p·stride]. */
-static void transform_weights(const NnWinogradMatrices *matrices, int alpha, const float *w,
-                              float *u, int64_t stride)
+/* Output channels side by side, of which one channel's weights are transformed at once. */
+#define PANEL_MAX 32
+
+/* One row of every position of a panel, U = G w Gᵀ: position p at u[p·stride]. Weights
+ * of one output channel stand `step` floats behind those of the one before. */
+static void pack_row(const NnWinogradMatrices *matrices, int alpha, const float *weights,
+                     int64_t step, int64_t columns, int64_t width, float *u, int64_t stride)
 {
-    for (int i = 0; i < alpha; i++) {
-        double row[3] = { 0 };
+    double w[3][3][PANEL_MAX] = { 0 }, half[WINOGRAD_ALPHA_MAX][3][PANEL_MAX];
 
+    for (int64_t o = 0; o < columns; o++)
+        for (int i = 0; i < 9; i++)
+            w[i / 3][i % 3][o] = weights[o * step + i];
+    for (int i = 0; i < alpha; i++)
         for (int j = 0; j < 3; j++)
-            for (int k = 0; k < 3; k++)
-                row[j] += matrices->g[i][k] * w[k * 3 + j];
-        for (int j = 0; j < alpha; j++) {
-            double sum = 0;
-
-            for (int k = 0; k < 3; k++)
-                sum += row[k] * matrices->g[j][k];
-            u[(i * alpha + j) * stride] = (float)sum;
-        }
-    }
+            for (int64_t o = 0; o < width; o++)
+                half[i][j][o] = matrices->g[i][0] * w[0][j][o] + matrices->g[i][1] * w[1][j][o] +
+                                matrices->g[i][2] * w[2][j][o];
+    for (int i = 0; i < alpha; i++)
+        for (int j = 0; j < alpha; j++, u += stride)
+            for (int64_t o = 0; o < width; o++)
+                u[o] = (float)(half[i][0][o] * matrices->g[j][0] +
+                               half[i][1][o] * matrices->g[j][1] +
+                               half[i][2][o] * matrices->g[j][2]);
 }
 
 /* Chunks of output channels; in each, position by position, panels; in each, a row of
@@ -76,25 +82,23 @@ void nn_winograd_pack(const NnKernels *kernels, int m, const float *weights, int
                       int64_t channels, float *packed)
 {
     const NnF32Winograd *kernel = &kernels->f32_winograd;
-    const NnWinogradMatrices *matrices = nn_winograd_matrices(m);
     int64_t depth = round_up(channels, kernel->lanes), wide = round_up(out_channels, kernel->lanes);
 
-    memset(packed, 0,
-           (size_t)nn_winograd_weights(kernels, m, out_channels, channels) * sizeof(float));
-    for (int64_t o = 0; o < out_channels; o++) {
-        int64_t chunk = o / kernel->chunk * kernel->chunk;
-        int64_t first = o / kernel->columns * kernel->columns;
-        int64_t chunk_width = NN_MIN(kernel->chunk, wide - chunk);
-        int64_t columns = NN_MIN(kernel->columns, wide - first);
-        float *panel = packed + chunk * depth * (m + 2) * (m + 2) + (first - chunk) * depth;
+    for (int64_t first = 0; first < wide; first += kernel->columns) {
+        int64_t chunk = first / kernel->chunk * kernel->chunk;
+        int64_t stride = depth * NN_MIN(kernel->chunk, wide - chunk);
+        int64_t width = NN_MIN(kernel->columns, wide - first);
+        float *u = packed + chunk * depth * (m + 2) * (m + 2) + (first - chunk) * depth;
 
-        for (int64_t c = 0; c < channels; c++)
-            transform_weights(matrices, m + 2, weights + (o * channels + c) * 9,
-                              panel + c * columns + (o - first), depth * chunk_width);
+        for (int64_t c = 0; c < depth; c++, u += width)
+            pack_row(nn_winograd_matrices(m), m + 2, weights + (first * channels + c) * 9,
+                     channels * 9, c < channels ? NN_MIN(width, out_channels - first) : 0, width,
+                     u, stride);
     }
 }
 
-/* Tiles of a block: as many as the cache holds, or a few more where that leaves one block. With several threads each takes blocks of its own where there are enough, and
+/* Tiles of a block: as many as the cache holds, or a few more where that leaves one
+ * block. With several threads each takes blocks of its own where there are enough, and
  * else all share one block after the other. */
 static void choose_block(Plan *p, unsigned threads)
 {
@@ -149,6 +153,20 @@ size_t nn_winograd_scratch(const NnConvGeometry *geometry, const NnKernels *kern
     Plan p = make_plan(geometry, &kernels->f32_winograd, m, threads);
 
     return (p.shared ? 1 : threads) * p.v_bytes + threads * (p.products_bytes + p.edge_bytes);
+}
+
+NnWinogradWork nn_winograd_work(const NnConvGeometry *geometry, const NnKernels *kernels, int m,
+                                unsigned threads)
+{
+    Plan p = make_plan(geometry, &kernels->f32_winograd, m, threads);
+    double patches = (double)(p.positions * p.n_tiles);
+
+    return (NnWinogradWork){
+        .products = patches * (double)(p.channels * p.out_channels),
+        .transformed = patches * (double)(p.channels + p.out_channels),
+        .weight_bytes = (double)(p.n_blocks * p.positions * p.channels * p.out_channels) *
+                        sizeof(float),
+    };
 }
 
 typedef struct Run {

@@ -22,6 +22,15 @@ int64_t nn_winograd_weights(const NnKernels *kernels, int m, int64_t out_channel
 void nn_winograd_pack(const NnKernels *kernels, int m, const float *weights, int64_t out_channels,
                       int64_t channels, float *packed);
 
+/* What a convolution costs, for choosing: multiplications of the products, floats of the
+ * transformed patches and of the products, bytes of weights that are read. */
+typedef struct NnWinogradWork {
+    double products, transformed, weight_bytes;
+} NnWinogradWork;
+
+NnWinogradWork nn_winograd_work(const NnConvGeometry *geometry, const NnKernels *kernels, int m,
+                                unsigned threads);
+
 /* One convolution. The caller owns all memory; y overlaps neither x nor residual. */
 typedef struct NnWinograd {
     NnConvGeometry geometry;

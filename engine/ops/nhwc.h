@@ -4,6 +4,7 @@
 /* Operators on channels-last pictures, [N,H,W,C], which the layout pass puts in the
  * place of the standard's. No model file names them but a compiled one. */
 
+#include "kernels/geometry.h"
 #include "ops/support.h"
 
 #define NN_NHWC_DOMAIN "plated.nhwc"
@@ -51,6 +52,9 @@ static inline int64_t nn_out_pitch(const NnCall *call, size_t i)
 {
     return call->out_pitch && call->out_pitch[i] ? call->out_pitch[i] : call->out[i]->dims[3];
 }
+
+/* Of a call of Conv; all pitches are dense. -EBADMSG when it is none of one group. */
+NN_MUST_CHECK int nn_nhwc_conv_geometry(const NnCall *call, NnConvGeometry *ret);
 
 /* Input `i` is a picture of floats. */
 NN_MUST_CHECK int nn_check_picture(const NnCall *call, size_t i);

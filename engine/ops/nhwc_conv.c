@@ -98,6 +98,14 @@ static int planar_infer(const NnCall *call)
     return infer(call, true);
 }
 
+int nn_nhwc_conv_geometry(const NnCall *call, NnConvGeometry *ret)
+{
+    Standard s;
+
+    as_standard(call, false, &s);
+    return nn_conv_geometry(&s.call, ret);
+}
+
 /* What follows from shapes and kernel alone. */
 static int shape(const NnCall *call, bool planar, Conv *ret)
 {

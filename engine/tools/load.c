@@ -107,6 +107,8 @@ int tool_load(const Options *options, bool look_only, Loaded *ret)
         .fixed = !look_only,
         .verify = true,
         .keep_graph = look_only,
+        .exact = options->exact,
+        .tune = options->tune,
         .check_weights = look_only || options->n_expects > 0,
     };
     NnContextOptions context_options = {

@@ -24,6 +24,8 @@ static const char usage[] =
     "  --pin                      each thread on a processor of its own\n"
     "  --isa NAME                 at most this instruction set: c, neon, avx2, avx512\n"
     "  --iters N, --warmup N      inferences that bench measures (50) and does before (5)\n"
+    "  --exact                    convolutions as plain sums, no Winograd\n"
+    "  --tune                     measure the algorithm of each convolution, not estimate it\n"
     "  --marks                    bench: the estimator's markers around one inference\n"
     "  --json                     one JSON line\n"
     "  --version, --help\n";
@@ -83,7 +85,7 @@ static int parse_options(int argc, char **argv, Options *options)
         ISA,
         ITERS,
         WARMUP,
-        MARKS,
+        EXACT, TUNE, MARKS,
         JSON,
         RTOL,
         ATOL,
@@ -101,6 +103,8 @@ static int parse_options(int argc, char **argv, Options *options)
         { "isa", required_argument, NULL, ISA },
         { "iters", required_argument, NULL, ITERS },
         { "warmup", required_argument, NULL, WARMUP },
+        { "exact", no_argument, NULL, EXACT },
+        { "tune", no_argument, NULL, TUNE },
         { "marks", no_argument, NULL, MARKS },
         { "json", no_argument, NULL, JSON },
         { "rtol", required_argument, NULL, RTOL },
@@ -123,6 +127,8 @@ static int parse_options(int argc, char **argv, Options *options)
         case ISA: options->isa = optarg; break;
         case ITERS: r = tool_parse_int(optarg, 1, 1000000, &options->iterations); break;
         case WARMUP: r = tool_parse_int(optarg, 0, 1000000, &options->warmup); break;
+        case EXACT: options->exact = true; break;
+        case TUNE: options->tune = true; break;
         case MARKS: options->marks = true; break;
         case JSON: options->json = true; break;
         case RTOL: r = parse_double(optarg, &options->rtol); break;

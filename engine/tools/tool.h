@@ -24,6 +24,7 @@ typedef struct Options {
     bool json;
     bool pin;
     bool marks;
+    bool exact, tune;
     double rtol, atol;
     Named inputs[TOOL_NAMED_MAX];
     size_t n_inputs;
