@@ -9,6 +9,7 @@ Heads of a YOLO network: `raw` gives one map a level [1, anchors, H/s, W/s, 5 + 
 [1, N, 5 + classes] in input pixels, `nms` one tensor [N, 7].
 """
 import argparse
+import inspect
 import os
 import pathlib
 import shutil
@@ -183,13 +184,16 @@ def write(net, path, size, head='raw', opset=17, dynamic=False, unfolded=False, 
         axes = dynamic_axes(net, outputs, head)
     elif head == 'nms' and isinstance(net, networks.Yolo):
         axes = {outputs[0]: {0: 'detections'}}
+    # PyTorch from 2.9 on would trace in another way, which names and cuts the graph anew.
+    known = inspect.signature(torch.onnx.export).parameters
+    exporter = {'dynamo': False} if 'dynamo' in known else {}
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter('ignore')
         torch.onnx.export(
             module, torch.zeros(1, channels, *size), str(path), opset_version=opset,
             input_names=['images'], output_names=outputs, dynamic_axes=axes,
             training=TrainingMode.PRESERVE if unfolded else TrainingMode.EVAL,
-            do_constant_folding=not unfolded)
+            do_constant_folding=not unfolded, **exporter)
     model = onnx.load(str(path))
     for key, value in contract(net, metadata or {}, head).items():
         model.metadata_props.add(key=key, value=value)

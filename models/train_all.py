@@ -14,7 +14,9 @@ along. Release what is better on the held-out parts, after models.calibrate.
 """
 import argparse
 import contextlib
+import importlib.util
 import os
+import shutil
 import sys
 import time
 
@@ -104,9 +106,10 @@ def train(task, args, begin):
         train_region(args)
     else:
         train_yolo(task, args, minutes)
+    # Whatever becomes of the export, the weights are there.
+    shutil.copy(cache(task + '.pt'), args.out)
     from models import export
     options = ['--opset', '13'] if task == 'region' else []
-    os.makedirs(args.out, exist_ok=True)
     return export.main([cache(task + '.pt'), os.path.join(args.out, task + '.onnx'), *options])
 
 
@@ -141,6 +144,9 @@ def main(arguments=None):
     args.only = args.only.split(',')
     if set(args.only) - set(SHARES):
         parser.error(f'the networks are {", ".join(SHARES)}')
+    missing = [m for m in ('torch', 'onnx', 'PIL') if not importlib.util.find_spec(m)]
+    if missing:
+        parser.error(f'Python has no {", ".join(missing)} here')
     cv2.setNumThreads(1)
     os.makedirs(args.out, exist_ok=True)
     begin, bad = time.monotonic(), 0
