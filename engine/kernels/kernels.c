@@ -53,6 +53,12 @@ static const NnF32Pool f32_pools[] = {
 };
 #undef NN_F32_POOL
 
+#define NN_F32_CHANNELS(isa_, symbol) { .isa = isa_, .name = #symbol, .func = symbol },
+static const NnF32Channels f32_channels[] = {
+#include "kernels/channels/channels.inc"
+};
+#undef NN_F32_CHANNELS
+
 void nn_kernels_select(NnIsa isa, NnKernels *ret_kernels)
 {
     NnKernels kernels = { .blas = isa > NN_ISA_C };
@@ -78,5 +84,8 @@ void nn_kernels_select(NnIsa isa, NnKernels *ret_kernels)
     for (size_t i = 0; i < NN_ARRAY_SIZE(f32_pools); i++)
         if (f32_pools[i].isa <= isa)
             kernels.f32_pool = f32_pools[i].func;
+    for (size_t i = 0; i < NN_ARRAY_SIZE(f32_channels); i++)
+        if (f32_channels[i].isa <= isa)
+            kernels.f32_channels = f32_channels[i].func;
     *ret_kernels = kernels;
 }

@@ -188,6 +188,29 @@ typedef struct NnF32Pool {
     NnF32PoolFunc func;
 } NnF32Pool;
 
+/* `n` taps over the channels of one pixel: y = activation(bias + sum over taps of x ·
+ * weights + residual), channel by channel. `bias`, `residual`, `activation` may be NULL. */
+typedef struct NnChannelTaps {
+    const float *const *x;
+    const float *const *weights;
+    int64_t n;
+    const float *bias, *residual;
+    const NnActivation *activation;
+} NnChannelTaps;
+
+typedef void (*NnF32ChannelsFunc)(const NnChannelTaps *taps, float *y, int64_t count);
+
+typedef struct NnF32Channels {
+    NnIsa isa;
+    const char *name;
+    NnF32ChannelsFunc func;
+} NnF32Channels;
+
+#define NN_F32_CHANNELS(isa, symbol) \
+    void symbol(const NnChannelTaps *taps, float *y, int64_t count);
+#include "kernels/channels/channels.inc"
+#undef NN_F32_CHANNELS
+
 #define NN_F32_CONV(isa, mr, nr, lanes, ordered, symbol) void symbol(const NnConvPanel *panel);
 #include "kernels/conv/conv.inc"
 #undef NN_F32_CONV
@@ -231,6 +254,7 @@ struct NnKernels {
     NnF32Winograd f32_winograd;
     NnF32Conv f32_conv;
     NnF32PoolFunc f32_pool;
+    NnF32ChannelsFunc f32_channels;
     bool blas;                  /* matrix products by OpenBLAS, where it is built in */
 };
 

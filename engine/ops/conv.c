@@ -338,7 +338,7 @@ static int conv_infer(const NnCall *call)
     return nn_set_output(call, 0, NN_DTYPE_F32, rank, dims);
 }
 
-int nn_conv_geometry(const NnCall *call, NnConvGeometry *ret)
+static int geometry(const NnCall *call, bool depthwise, NnConvGeometry *ret)
 {
     ConvShape s;
     int r;
@@ -346,8 +346,11 @@ int nn_conv_geometry(const NnCall *call, NnConvGeometry *ret)
     r = conv_shape(call, &s);
     if (r < 0)
         return r;
-    if (s.volume || s.groups != 1)
-        return nn_error_set(call->error, -EBADMSG, "it is no plain convolution of pictures");
+    if (s.volume || s.groups != (depthwise ? s.channels : 1) ||
+        (depthwise && s.out_channels != s.channels))
+        return nn_error_set(call->error, -EBADMSG, "its %lld groups are not those of a %s "
+                            "convolution of pictures", (long long)s.groups,
+                            depthwise ? "depthwise" : "plain");
     *ret = (NnConvGeometry){
         .batch = s.batch,
         .in_h = s.view.in_h,
@@ -369,6 +372,16 @@ int nn_conv_geometry(const NnCall *call, NnConvGeometry *ret)
         .pad_left = s.view.pad_left,
     };
     return 0;
+}
+
+int nn_conv_geometry(const NnCall *call, NnConvGeometry *ret)
+{
+    return geometry(call, false, ret);
+}
+
+int nn_conv_depthwise_geometry(const NnCall *call, NnConvGeometry *ret)
+{
+    return geometry(call, true, ret);
 }
 
 static int64_t packed_floats(const ConvShape *s, int mr)

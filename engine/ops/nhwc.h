@@ -56,5 +56,9 @@ static inline int64_t nn_out_pitch(const NnCall *call, size_t i)
 /* Of a call of Conv; all pitches are dense. -EBADMSG when it is none of one group. */
 NN_MUST_CHECK int nn_nhwc_conv_geometry(const NnCall *call, NnConvGeometry *ret);
 
+/* Of a depthwise convolution, one output for each channel; all pitches are dense. -EBADMSG
+ * for any other. */
+NN_MUST_CHECK int nn_nhwc_depthwise_geometry(const NnCall *call, NnConvGeometry *ret);
+
 /* Input `i` is a picture of floats. */
 NN_MUST_CHECK int nn_check_picture(const NnCall *call, size_t i);

@@ -592,7 +592,7 @@ static const char *planar_algorithm(const NnCall *call)
         .min_inputs = 2,                        \
         .max_inputs = 4,                        \
         .max_outputs = 1,                       \
-        .flags = NN_OP_PITCH | NN_OP_NO_FOLD,                   \
+        .flags = NN_OP_PITCH | NN_OP_NO_FOLD,   \
         .params_bytes = sizeof(NnConvParams),   \
         .prepare = conv_prepare,                \
         .infer = verb##_infer,                  \
@@ -607,3 +607,11 @@ static const char *planar_algorithm(const NnCall *call)
 
 CONV_OP(nhwc_conv, "Conv", conv)
 CONV_OP(nhwc_conv_planar, "ConvPlanar", planar)
+
+int nn_nhwc_depthwise_geometry(const NnCall *call, NnConvGeometry *ret)
+{
+    Standard s;
+
+    as_standard(call, false, &s);
+    return nn_conv_depthwise_geometry(&s.call, ret);
+}

@@ -227,7 +227,7 @@ static int average_pool_run(const NnCall *call)
         .min_inputs = 1,                        \
         .max_inputs = 1,                        \
         .max_outputs = 1,                       \
-        .flags = NN_OP_PITCH | NN_OP_NO_FOLD,                   \
+        .flags = NN_OP_PITCH | NN_OP_NO_FOLD,   \
         .params_bytes = sizeof(PoolParams),     \
         .prepare = pool_prepare,                \
         .infer = pool_infer,                    \

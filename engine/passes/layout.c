@@ -213,12 +213,23 @@ static int read_picture(Layout *layout, NnNode *node, size_t i)
     return r;
 }
 
+/* Worth it only where a picture is there already. */
+static bool is_depthwise(const Layout *layout, const NnNode *node)
+{
+    const NnConvParams *p = node->params;
+    const NnTensor *w = tensor_of(layout, node->inputs[1]);
+
+    return is_picture(layout, node->inputs[0]) && w->rank == 4 && w->dims[1] == 1 &&
+           p->group == w->dims[0];
+}
+
 static bool takes_conv(const Layout *layout, const NnNode *node)
 {
     const NnConvParams *p = node->params;
     const NnValue *w = &layout->graph->values[node->inputs[1]];
 
-    if (node->op != &nn_op_conv || p->group != 1 || !is_fixed_f32(layout, node->inputs[0]) ||
+    if (node->op != &nn_op_conv || (p->group != 1 && !is_depthwise(layout, node)) ||
+        !is_fixed_f32(layout, node->inputs[0]) ||
         !is_fixed_f32(layout, node->outputs[0]) || !w->constant || !w->tensor.data)
         return false;
     return !p->residual || is_fixed_f32(layout, node->inputs[3]);
@@ -227,6 +238,7 @@ static bool takes_conv(const Layout *layout, const NnNode *node)
 static int convert_conv(Layout *layout, NnNode *node)
 {
     const NnConvParams *p = node->params;
+    bool depthwise = p->group != 1;
     bool planar = !is_picture(layout, node->inputs[0]) && p->dilations[1] == 1 &&
                   tensor_of(layout, node->inputs[0])->dims[1] <= PLANAR_MAX;
     int r = 0;
@@ -236,7 +248,9 @@ static int convert_conv(Layout *layout, NnNode *node)
     if (r >= 0 && p->residual)
         r = read_picture(layout, node, 3);
     if (r >= 0)
-        r = replace_op(node, planar ? &nn_op_nhwc_conv_planar : &nn_op_nhwc_conv);
+        r = replace_op(node, depthwise ? &nn_op_nhwc_depthwise
+                             : planar  ? &nn_op_nhwc_conv_planar
+                                       : &nn_op_nhwc_conv);
     return r < 0 ? r : make_picture(layout, node, 0);
 }
 

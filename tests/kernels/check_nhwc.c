@@ -35,6 +35,12 @@ static const NnF32Pool pools[] = {
 #undef NN_F32_POOL
 };
 
+static const NnF32Channels channels[] = {
+#define NN_F32_CHANNELS(isa_, symbol) { .isa = isa_, .name = #symbol, .func = symbol },
+#include "kernels/channels/channels.inc"
+#undef NN_F32_CHANNELS
+};
+
 static double activate(const NnActivation *a, double x)
 {
     switch (a->kind) {
@@ -269,8 +275,9 @@ static Layer random_layer(Check *check)
     l.p = (NnConvParams){
         .strides = { check_between(check, 1, 3), check_between(check, 1, 3), 1 },
         .dilations = { 1, 1, 1 },
-        .pads = { check_between(check, 0, g->kernel_h - 1), check_between(check, 0, g->kernel_w - 1),
-                  check_between(check, 0, 2), check_between(check, 0, 2) },
+        .pads = { check_between(check, 0, g->kernel_h - 1),
+                  check_between(check, 0, g->kernel_w - 1), check_between(check, 0, 2),
+                  check_between(check, 0, 2) },
         .group = 1,
         .activation = random_activation(check),
     };
@@ -398,6 +405,44 @@ static void check_rows(Check *check, const NnF32Pool *kernel)
     check_free(check, &y, "output");
 }
 
+static void check_channels(Check *check, const NnF32Channels *kernel)
+{
+    int64_t n = check_between(check, 0, 9), count = check_between(check, 1, 200);
+    NnActivation activation = random_activation(check);
+    Guarded x[9], w[9], y = check_alloc(count, (int)check_between(check, 0, 15));
+    Guarded bias = picture(check, 1, count, count), residual = picture(check, 1, count, count);
+    const float *rows[9], *weights[9];
+    NnChannelTaps taps = { .x = rows, .weights = weights, .n = n,
+                           .bias = check_between(check, 0, 1) ? bias.data : NULL,
+                           .residual = check_between(check, 0, 1) ? residual.data : NULL,
+                           .activation = &activation };
+
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = picture(check, 1, count, count);
+        w[i] = picture(check, 1, count, count);
+        rows[i] = x[i].data;
+        weights[i] = w[i].data;
+    }
+    kernel->func(&taps, y.data, count);
+    for (int64_t i = 0; i < count; i++) {
+        double sum = taps.bias ? (double)taps.bias[i] : 0, of_abs = fabs(sum);
+
+        for (int64_t j = 0; j < n; j++) {
+            sum += (double)rows[j][i] * (double)weights[j][i];
+            of_abs += fabs((double)rows[j][i] * (double)weights[j][i]);
+        }
+        sum += taps.residual ? (double)taps.residual[i] : 0;
+        expect(check, (double)y.data[i], activate(&activation, sum), of_abs, "channel", i);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        check_free(check, &x[i], "row");
+        check_free(check, &w[i], "weights");
+    }
+    check_free(check, &bias, "bias");
+    check_free(check, &residual, "residual");
+    check_free(check, &y, "output");
+}
+
 int main(int argc, char **argv)
 {
     const char *cases = getenv("CHECK_CASES");
@@ -426,6 +471,11 @@ int main(int argc, char **argv)
         check.kernel = pools[i].name;
         for (int j = 0; nn_isa_available(pools[i].isa) && j < n; j++)
             check_rows(&check, &pools[i]);
+    }
+    for (size_t i = 0; i < NN_ARRAY_SIZE(channels); i++) {
+        check.kernel = channels[i].name;
+        for (int j = 0; nn_isa_available(channels[i].isa) && j < n; j++)
+            check_channels(&check, &channels[i]);
     }
     for (unsigned i = 0; i < THREADS_MAX; i++)
         nn_pool_free(pools_of[i]);

@@ -46,8 +46,10 @@ static int pick(Net *net)
 static void add_conv(Net *net)
 {
     int x = pick(net);
-    int64_t out = 1 + below(net, 9), kernel = below(net, 2) ? 3 : 1;
-    int64_t dims[] = { out, net->channels[x], kernel, kernel }, pad = kernel / 2;
+    bool depthwise = below(net, 4) == 0;
+    int64_t out = depthwise ? net->channels[x] : 1 + below(net, 9);
+    int64_t kernel = below(net, 2) ? 3 : 1, pad = kernel / 2;
+    int64_t dims[] = { out, depthwise ? 1 : net->channels[x], kernel, kernel };
     const char *y = add_value(net, out);
     char inputs[64], weights[16];
     Onnx__Tensor *w;
@@ -60,6 +62,8 @@ static void add_conv(Net *net)
     snprintf(inputs, sizeof(inputs), "%s %s", net->names[x], weights);
     node = build_node(&net->build, "Conv", inputs, y);
     build_attribute_ints(node, "pads", 4, (int64_t[]){ pad, pad, pad, pad });
+    if (depthwise)
+        build_attribute_int(node, "group", out);
 }
 
 static void add_concat(Net *net)

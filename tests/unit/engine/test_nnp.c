@@ -157,7 +157,7 @@ static void test_round_trip(void)
         if (!context)
             continue;
         onnx = image_network(&n);
-        round_trip(context, onnx, n, 2);
+        round_trip(context, onnx, n, 3);
         onnx = dynamic_network(&n);
         round_trip(context, onnx, n, 0);
         nn_context_free(context);
