@@ -13,6 +13,7 @@ written from the same.
 """
 import argparse
 import json
+import os
 import pathlib
 import platform
 import re
@@ -31,10 +32,10 @@ import performance                                                           # n
 import released                                                              # noqa: E402
 
 NETWORKS, RESULTS, PEERS = ROOT / 'build/networks', ROOT / 'build/bench', ROOT / 'build/peers'
-TOOL = ROOT / 'build/engine/plated-nn'
+TOOL = pathlib.Path(os.environ.get('PLATED_NN', ROOT / 'build/engine/plated-nn'))
 # Of one engine in one round.
 ROUND_MS, ROUND_MOST = 400, 25
-STARTS = 3
+COMPILED_STARTS = 6
 
 
 class Case:
@@ -107,18 +108,6 @@ def interleaved(running, rounds):
     return told
 
 
-def loads(kind, case):
-    """Load times of a fresh process, and from its start to ready."""
-    told = []
-    for _ in range(STARTS):
-        engine = make(kind, case, 1)
-        if kind is engines.Plated:
-            engine.run(1)
-        told += engine.loads
-        engine.close()
-    return [statistics.median(t[i] for t in told) for i in range(2)]
-
-
 def measure_threads(kinds, case, threads, rounds):
     failures, told = {}, {}
     running = start(kinds, case, threads, failures)
@@ -126,16 +115,13 @@ def measure_threads(kinds, case, threads, rounds):
     for engine in running:
         wall, cpu = times[engine.name]
         peak, average = engine.memory_kb()
+        load, started = (statistics.median(t[i] for t in engine.loads) for i in range(2))
         told[engine.name] = {
             'wall_ms': statistics.median(wall), 'cpu_ms': statistics.median(cpu), 'n': len(wall),
-            'peak_kb': peak, 'average_kb': average}
+            'load_ms': load, 'started_ms': started, 'peak_kb': peak, 'average_kb': average}
         if threads == 1:
             told[engine.name]['outputs'] = engine.outputs()
         engine.close()
-    for kind in kinds:
-        if threads == 1 and kind.name in told:
-            load, started = loads(kind, case)
-            told[kind.name].update(load_ms=load, started_ms=started)
     told.update((name, {'failed': why}) for name, why in failures.items())
     return told
 
@@ -146,7 +132,7 @@ def compiled(case):
         path = pathlib.Path(folder) / 'model.nnp'
         subprocess.run([TOOL, 'compile', case.model, path], check=True, stdout=subprocess.PIPE)
         engine = engines.Plated(TOOL, path, case.inputs, 1)
-        for _ in range(2 * STARTS):
+        for _ in range(COMPILED_STARTS):
             engine.run(3)
         load, started = (statistics.median(t[i] for t in engine.loads) for i in range(2))
         return {'load_ms': load, 'started_ms': started, **{
