@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
@@ -84,4 +85,14 @@ void *nn_huge_alloc(size_t bytes)
     if (p)
         (void)madvise(p, whole, MADV_HUGEPAGE);
     return p;
+}
+
+void nn_free_large(void *p, size_t bytes)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = nn_align_up((uintptr_t)p, page), end = ((uintptr_t)p + bytes) / page * page;
+
+    if (p && end > begin)
+        (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+    free(p);
 }

@@ -79,3 +79,7 @@ void *nn_aligned_alloc(size_t bytes);
 /* The same for what is large and read all over: in huge pages, where the kernel has
  * them. Pages cost memory and time when they are first touched. */
 void *nn_huge_alloc(size_t bytes);
+
+/* Frees `bytes` of malloc'd memory, whose pages go back to the system at once, even where
+ * they lie between others of the heap. NULL is fine. */
+void nn_free_large(void *p, size_t bytes);

@@ -196,11 +196,8 @@ static void drop_packed(NnProgram *program, const NnStep *step, uint32_t *reader
         step->node->inputs[packed] == NN_NO_VALUE || --readers[step->node->inputs[packed]] > 0)
         return;
     value = &program->graph->values[step->node->inputs[packed]];
-    if (!value->constant || !value->owned)
-        return;
-    free(value->tensor.data);
-    value->tensor.data = NULL;
-    value->owned = false;
+    if (value->constant)
+        nn_value_drop(value);
 }
 
 static int make_steps(NnProgram *program, bool keep_graph, const NnProgram *like, NnError *error)

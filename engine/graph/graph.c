@@ -205,6 +205,17 @@ static bool node_needed(const NnNode *node, const uint8_t *needed)
     return false;
 }
 
+void nn_value_drop(NnValue *value)
+{
+    size_t bytes = 0;
+
+    if (!value->owned || nn_tensor_bytes(&value->tensor, &bytes) < 0)
+        return;
+    nn_free_large(value->tensor.data, bytes);
+    value->tensor.data = NULL;
+    value->owned = false;
+}
+
 void nn_graph_compact(NnGraph *graph)
 {
     _cleanup_free_ uint8_t *needed = calloc(NN_MAX(graph->n_values, 1), 1);
@@ -233,11 +244,8 @@ void nn_graph_compact(NnGraph *graph)
     for (size_t i = 0; i < graph->n_values; i++) {
         NnValue *value = &graph->values[i];
 
-        if (needed[i] || !value->constant || !value->owned)
-            continue;
-        free(value->tensor.data);
-        value->tensor.data = NULL;
-        value->owned = false;
+        if (!needed[i] && value->constant)
+            nn_value_drop(value);
     }
 }
 

@@ -133,6 +133,9 @@ NN_MUST_CHECK int nn_graph_take_spent(NnGraph *graph, NnNode *node);
 /* Makes a value constant. Takes `data` (malloc'd) over on success. */
 void nn_value_set_constant(NnValue *value, const NnTensor *tensor, bool owned);
 
+/* Frees the data of a constant that nobody will read, if the value owns it. */
+void nn_value_drop(NnValue *value);
+
 /* Adds a constant of its own. Takes `tensor->data` (malloc'd) over on success. */
 NN_MUST_CHECK int nn_graph_add_constant(NnGraph *graph, const char *name, const NnTensor *tensor,
                                         NnValueId *ret_id);

@@ -25,6 +25,8 @@ typedef struct Import {
 
 static int import_node(Import *import, const Onnx__Node *proto);
 
+/* From here on huge pages spare most of the faults. */
+#define HUGE_BYTES ((size_t)2 << 20)
 /* What is copied out of a mapped file before its pages are let go. */
 #define MAPPED_BYTES ((size_t)256 << 10)
 
@@ -49,7 +51,8 @@ static void *budget_alloc(void *data, size_t size)
 {
     Budget *budget = data;
 
-    void *p = size > budget->left ? NULL : malloc(size);
+    /* Most are small; weights are large. */
+    void *p = size > budget->left ? NULL : size >= HUGE_BYTES ? nn_huge_alloc(size) : malloc(size);
 
     if (!p) {
         budget->r = size > budget->left ? -E2BIG : -ENOMEM;

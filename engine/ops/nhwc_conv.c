@@ -182,7 +182,7 @@ static int create(const NnCall *call, bool planar, void **ret_state, size_t *ret
         return r;
     if (!call->in[1]->data)
         return nn_error_set(call->error, -EBADMSG, "its weights are not constant");
-    state = nn_aligned_alloc(state_bytes(&c));
+    state = nn_huge_alloc(state_bytes(&c));
     if (!state)
         return -ENOMEM;
     memset(state, 0, sizeof(*state));
