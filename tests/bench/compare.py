@@ -130,7 +130,8 @@ def compiled(case):
     """Load of the compiled file, memory and first inference of ours."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / 'model.nnp'
-        subprocess.run([TOOL, 'compile', case.model, path], check=True, stdout=subprocess.PIPE)
+        subprocess.run([TOOL, 'compile', case.model, path, '--threads', '1'], check=True,
+                       stdout=subprocess.PIPE)
         engine = engines.Plated(TOOL, path, case.inputs, 1)
         for _ in range(COMPILED_STARTS):
             engine.run(3)
