@@ -176,7 +176,7 @@ def measure(case, args):
         kinds += [engines.PyTorch] if case.torch else []
     told = {'threads': {}, 'ours': compiled(case), 'profile': profile(case),
             'commit': page.commit(), 'device': released.device(), 'compiler': released.compiler(),
-            'kernel': platform.release(), 'versions': versions()}
+            'kernel': platform.release(), 'load': round(os.getloadavg()[0], 1), 'versions': versions()}
     for threads in args.threads:
         told['threads'][str(threads)] = measure_threads(kinds, case, threads, args.rounds)
     results = told['threads'].get('1', {})

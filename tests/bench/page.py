@@ -222,12 +222,16 @@ def machine(results):
         if 'device' in result:
             key = (result['device'], result['kernel'], result['compiler'], result['commit'],
                    result['ours']['isa'], json.dumps(result['versions'], sort_keys=True))
-            told.setdefault(key, []).append(TITLES[name])
+            told.setdefault(key, []).append((TITLES[name], result['load']))
     lines = []
     for (device, kernel, compiler, at, isa, versions), names in told.items():
         others = ', '.join(f'{ENGINES[e]} {v}' for e, v in json.loads(versions).items() if v)
-        which = '' if len(told) == 1 else f' ({", ".join(names)})'
-        lines.append(f'- {device}, {isa}, Linux {kernel}; {compiler}; commit {at}{which}; {others}')
+        load = max(load for _, load in names)
+        which = '' if len(told) == 1 else f' ({", ".join(name for name, _ in names)})'
+        lines.append(f'- {device}, {isa}, Linux {kernel}; {compiler}; commit {at}{which}; {others}; '
+                     f'load average before up to {load}'
+                     + (': other work took turns, so that wall times, load times among them, say '
+                        'little; processor times are less disturbed' if load > 1 else ''))
     return '\n'.join(lines) + '\n'
 
 

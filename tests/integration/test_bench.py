@@ -38,6 +38,7 @@ def result(**more):
     layer = {'operator': 'Conv', 'algorithm': 'direct', 'name': 'c', 'shape': '1', 'ms': 4.0,
              'flops': 4000000000, 'bytes': 8000000}
     return {'device': 'a core', 'kernel': '6', 'compiler': 'gcc', 'commit': 'abc',
+            'load': 0.2,
             'versions': {'onnxruntime': '1.30.0', 'opencv': None, 'pytorch': None},
             'ours': {'isa': 'avx2', 'load_ms': 4.0, 'started_ms': 6.0, 'first_ms': 11.0,
                      'median_ms': 10.0, 'peak_rss_kb': 30000, 'weights_bytes': 24 << 20,
