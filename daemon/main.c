@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,16 @@ static void warn(void *userdata, const char *sentence)
     plated_log(userdata, PLATED_LOG_WARNING, "%s", sentence);
 }
 
+/* glibc raises both thresholds to the largest block that was ever freed, a model's weights,
+ * and every thread that a camera's pipeline starts may get an arena of its own: after hours of
+ * cameras coming and going each held tens of MiB of nothing (malloc_stats(3)). */
+static void keep_memory_flat(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 4 << 20);
+    mallopt(M_ARENA_MAX, 4);
+}
+
 static int run(const char *path, bool check_only)
 {
     PlatedConfig *config = NULL;
@@ -54,6 +65,7 @@ static int run(const char *path, bool check_only)
         return EXIT_SUCCESS;
     }
     atomic_store(&log.level, plated_config_log_level(config));
+    keep_memory_flat();
     return plated_service_run(config, path, &log);
 }
 
