@@ -227,7 +227,7 @@ static void tell(LprTracker *tracker, LprTrack *track, bool final)
         .first_realtime_us = track->first_realtime_us,
         .last_realtime_us = track->last_realtime_us,
         .plate = told_plate(tracker, track),
-        .direction = lpr_widths_direction(&track->widths),
+        .direction = lpr_trail_direction(&track->trail),
         .reads = track->vote.total,
         .legible_us = track->legible_us,
         .frame = track->best_frame,

@@ -24,6 +24,8 @@
 /* Looks that it takes, and how steadily the width must go one way. */
 #define DIRECTION_LOOKS 6
 #define DIRECTION_TREND 0.4f
+/* Widths of the plate that it must have moved up or down, where the width is no help. */
+#define DIRECTION_PATH 1.0f
 /* Boxes of one thing that stands still cover each other so much. */
 #define STILL 0.5f
 /* A plate so near the border, in widths of the frame, may be cut off. */
@@ -31,18 +33,21 @@
 
 /* ---- direction ----------------------------------------------------------- */
 
-void lpr_widths_add(LprWidths *widths, float width_px)
+void lpr_trail_add(LprTrail *trail, float width_px, float y_px)
 {
-    if (widths->skipped++ < widths->skip)
+    if (trail->skipped++ < trail->skip)
         return;
-    widths->skipped = 0;
-    if (widths->n == LPR_WIDTHS_MAX) {
-        for (size_t i = 0; i < LPR_WIDTHS_MAX / 2; i++)
-            widths->log_width[i] = widths->log_width[2 * i];
-        widths->n = LPR_WIDTHS_MAX / 2;
-        widths->skip = 2 * widths->skip + 1;
+    trail->skipped = 0;
+    if (trail->n == LPR_TRAIL_MAX) {
+        for (size_t i = 0; i < LPR_TRAIL_MAX / 2; i++) {
+            trail->log_width[i] = trail->log_width[2 * i];
+            trail->y[i] = trail->y[2 * i];
+        }
+        trail->n = LPR_TRAIL_MAX / 2;
+        trail->skip = 2 * trail->skip + 1;
     }
-    widths->log_width[widths->n++] = logf(fmaxf(1, width_px));
+    trail->log_width[trail->n] = logf(fmaxf(1, width_px));
+    trail->y[trail->n++] = y_px;
 }
 
 static float median3(const float *v)
@@ -50,7 +55,7 @@ static float median3(const float *v)
     return fmaxf(fminf(v[0], v[1]), fminf(fmaxf(v[0], v[1]), v[2]));
 }
 
-/* Kendall's rank correlation of width and time, -1 to 1: boxes of distant plates
+/* Kendall's rank correlation of a series and time, -1 to 1: boxes of distant plates
  * jump, and a few of them must not make a direction. */
 static float rank_correlation(const float *v, size_t n)
 {
@@ -61,17 +66,26 @@ static float rank_correlation(const float *v, size_t n)
     return 2.0f * (float)concordant / ((float)n * (float)(n - 1));
 }
 
-LprDirection lpr_widths_direction(const LprWidths *widths)
+/* 1, -1: the series rises or falls by more than `least`, and steadily; 0: neither. */
+static int way_of(const float *v, size_t n, float least)
 {
-    if (widths->n < DIRECTION_LOOKS)
+    float change = median3(v + n - 3) - median3(v), trend = rank_correlation(v, n);
+    if (change > least && trend > DIRECTION_TREND)
+        return 1;
+    return change < -least && trend < -DIRECTION_TREND ? -1 : 0;
+}
+
+LprDirection lpr_trail_direction(const LprTrail *trail)
+{
+    size_t n = trail->n;
+    if (n < DIRECTION_LOOKS)
         return LPR_DIRECTION_UNKNOWN;
-    float growth = median3(widths->log_width + widths->n - 3) - median3(widths->log_width);
-    float trend = rank_correlation(widths->log_width, widths->n);
-    if (growth > logf(DIRECTION_GROWTH) && trend > DIRECTION_TREND)
-        return LPR_DIRECTION_APPROACHING;
-    if (growth < -logf(DIRECTION_GROWTH) && trend < -DIRECTION_TREND)
-        return LPR_DIRECTION_LEAVING;
-    return LPR_DIRECTION_UNKNOWN;
+    int way = way_of(trail->log_width, n, logf(DIRECTION_GROWTH));
+    if (way == 0)
+        way = way_of(trail->y, n, DIRECTION_PATH * expf(trail->log_width[n / 2]));
+    if (way == 0)
+        return LPR_DIRECTION_UNKNOWN;
+    return way > 0 ? LPR_DIRECTION_APPROACHING : LPR_DIRECTION_LEAVING;
 }
 
 const char *lpr_direction_name(LprDirection direction)
@@ -165,7 +179,7 @@ void lpr_track_add(LprTrack *track, LprFrame *frame, const LprPlate *plate,
     if (plate->n_characters < options->min_characters)
         return;
     /* Boxes of what cannot be read yet jump, and may be of something else. */
-    lpr_widths_add(&track->widths, plate->box.w);
+    lpr_trail_add(&track->trail, plate->box.w, plate->box.y + plate->box.h / 2);
     if (plate->box.w < (float)options->legible_width_px || at_border(frame, &plate->box)) {
         lpr_vote_add(&track->poor, plate);
         return;
@@ -195,8 +209,8 @@ void lpr_track_merge(LprTrack *track, LprTrack *later, const LprTrackerOptions *
     track->seen |= later->seen;
     if (track->state == LPR_TRACK_CLOSED)
         return;
-    for (size_t i = 0; i < later->widths.n; i++)
-        lpr_widths_add(&track->widths, expf(later->widths.log_width[i]));
+    for (size_t i = 0; i < later->trail.n; i++)
+        lpr_trail_add(&track->trail, expf(later->trail.log_width[i]), later->trail.y[i]);
     if (later->best_frame)
         track_keep_best(track, later->best_frame, &later->best);
     if (track->vote.total == 0)

@@ -6,16 +6,21 @@
 #include "lpr.h"
 #include "vote.h"
 
-#define LPR_WIDTHS_MAX 64
+#define LPR_TRAIL_MAX 64
 
-/* How the width of the plate went. When full, every second sample goes. */
-typedef struct LprWidths {
+/* How the plate went: its width, and the height of its centre in the frame, in px. When
+ * full, every second sample goes. */
+typedef struct LprTrail {
     size_t n, skip, skipped;
-    float log_width[LPR_WIDTHS_MAX];
-} LprWidths;
+    float log_width[LPR_TRAIL_MAX];
+    float y[LPR_TRAIL_MAX];
+} LprTrail;
 
-void lpr_widths_add(LprWidths *widths, float width_px);
-LprDirection lpr_widths_direction(const LprWidths *widths);
+void lpr_trail_add(LprTrail *trail, float width_px, float y_px);
+
+/* What comes nearer grows. Where the width says nothing, as of a vehicle that passes
+ * close by, the path does: seen from above the plates, what comes nearer moves down. */
+LprDirection lpr_trail_direction(const LprTrail *trail);
 
 typedef enum LprTrackState {
     LPR_TRACK_OPEN,     /* nothing told yet */
@@ -35,7 +40,7 @@ typedef struct LprTrack {
     LprVote vote;
     LprVote poor;                           /* readings that wait for better ones */
     LprPlate plate;                         /* what the vote says */
-    LprWidths widths;
+    LprTrail trail;
     LprFrame *best_frame;
     LprPlate best;                          /* the plate of the best frame */
     float best_score;

@@ -24,30 +24,49 @@ static LprTrack *start(int64_t time_us, LprPlate plate)
     return track;
 }
 
+static LprDirection path(float width_px, float growth_px, float step_px)
+{
+    LprTrail trail = {0};
+    for (int i = 0; i < 12; i++)
+        lpr_trail_add(&trail, width_px + growth_px * (float)i, 300 + step_px * (float)i);
+    return lpr_trail_direction(&trail);
+}
+
+static void test_path(void)
+{
+    TEST_INT(path(80, 0, 12), LPR_DIRECTION_APPROACHING);
+    TEST_INT(path(80, 0, -12), LPR_DIRECTION_LEAVING);
+    TEST_INT(path(80, 0, 6), LPR_DIRECTION_UNKNOWN);
+    /* The width goes before it: a camera may stand below the plates. */
+    TEST_INT(path(80, 5, -12), LPR_DIRECTION_APPROACHING);
+    TEST_INT(path(140, -5, 20), LPR_DIRECTION_LEAVING);
+}
+
 static void test_direction(void)
 {
-    LprWidths widths = {0};
-    TEST_INT(lpr_widths_direction(&widths), LPR_DIRECTION_UNKNOWN);
+    LprTrail trail = {0};
+    TEST_INT(lpr_trail_direction(&trail), LPR_DIRECTION_UNKNOWN);
     for (int i = 0; i < 500; i++)
-        lpr_widths_add(&widths, 60 + (float)i * 0.2f);
-    TEST_TRUE(widths.n <= LPR_WIDTHS_MAX);
-    TEST_INT(lpr_widths_direction(&widths), LPR_DIRECTION_APPROACHING);
-    widths = (LprWidths){0};
+        lpr_trail_add(&trail, 60 + (float)i * 0.2f, 300);
+    TEST_TRUE(trail.n <= LPR_TRAIL_MAX);
+    TEST_INT(lpr_trail_direction(&trail), LPR_DIRECTION_APPROACHING);
+    trail = (LprTrail){0};
     for (int i = 0; i < 10; i++)
-        lpr_widths_add(&widths, 160 - (float)i * 5);
-    TEST_INT(lpr_widths_direction(&widths), LPR_DIRECTION_LEAVING);
-    widths = (LprWidths){0};
+        lpr_trail_add(&trail, 160 - (float)i * 5, 300);
+    TEST_INT(lpr_trail_direction(&trail), LPR_DIRECTION_LEAVING);
+    trail = (LprTrail){0};
     for (int i = 0; i < 50; i++)
-        lpr_widths_add(&widths, i % 2 ? 100 : 104);
-    TEST_INT(lpr_widths_direction(&widths), LPR_DIRECTION_UNKNOWN);
+        lpr_trail_add(&trail, i % 2 ? 100 : 104, 300);
+    TEST_INT(lpr_trail_direction(&trail), LPR_DIRECTION_UNKNOWN);
     /* A single broken box at the end is no direction. */
-    lpr_widths_add(&widths, 200);
-    TEST_INT(lpr_widths_direction(&widths), LPR_DIRECTION_UNKNOWN);
+    lpr_trail_add(&trail, 200, 300);
+    TEST_INT(lpr_trail_direction(&trail), LPR_DIRECTION_UNKNOWN);
     /* Nor are a few at the beginning that jump about. */
-    widths = (LprWidths){0};
+    trail = (LprTrail){0};
     for (int i = 0; i < 24; i++)
-        lpr_widths_add(&widths, i < 4 ? 90 : 60 + (float)i);
-    TEST_INT(lpr_widths_direction(&widths), LPR_DIRECTION_UNKNOWN);
+        lpr_trail_add(&trail, i < 4 ? 90 : 60 + (float)i, 300);
+    TEST_INT(lpr_trail_direction(&trail), LPR_DIRECTION_UNKNOWN);
+    test_path();
     TEST_TEXT(lpr_direction_name(LPR_DIRECTION_APPROACHING), "approaching");
     TEST_TEXT(lpr_direction_name((LprDirection)77), "unknown");
 }
