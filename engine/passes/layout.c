@@ -226,11 +226,13 @@ static bool is_depthwise(const Layout *layout, const NnNode *node)
 static bool takes_conv(const Layout *layout, const NnNode *node)
 {
     const NnConvParams *p = node->params;
-    const NnValue *w = &layout->graph->values[node->inputs[1]];
+    const NnValue *w;
 
-    if (node->op != &nn_op_conv || (p->group != 1 && !is_depthwise(layout, node)) ||
-        !is_fixed_f32(layout, node->inputs[0]) ||
-        !is_fixed_f32(layout, node->outputs[0]) || !w->constant || !w->tensor.data)
+    if (node->op != &nn_op_conv)
+        return false;
+    w = &layout->graph->values[node->inputs[1]];
+    if (!w->constant || !w->tensor.data || (p->group != 1 && !is_depthwise(layout, node)) ||
+        !is_fixed_f32(layout, node->inputs[0]) || !is_fixed_f32(layout, node->outputs[0]))
         return false;
     return !p->residual || is_fixed_f32(layout, node->inputs[3]);
 }
