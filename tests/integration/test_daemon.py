@@ -381,7 +381,7 @@ class Reload(Case):
 
     def test_no_frame_is_lost(self):
         """Models, thresholds, snapshots and broker change while vehicles pass: all are told of."""
-        rounds = 12
+        rounds = 40
         many = sequence(self.pictures, ['left', 'none', 'none', 'right', 'none', 'none'] * rounds,
                         'many')
         mosquitto = self.mosquitto()
