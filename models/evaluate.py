@@ -255,6 +255,9 @@ def measure_yolo(model, task, sources, threshold):
             if task == "reader":
                 exact = np.mean([same_text(f[f[:, 4] > threshold], t, plates.ALPHABET)
                                  for f, t in zip(found[r], truth)])
+            elif not hits:
+                precision = recall = ap = None
+                exact = np.mean([not (f[:, 4] >= threshold).any() for f in found[r]])
             yield name, len(truth), r, precision, recall, ap, exact, apart
 
 
@@ -289,7 +292,8 @@ def networks_table(args):
     pseudo = os.path.exists(os.path.join(synth.CACHE, "reader-pseudo-val.npy"))
     rows = [("detector", row) for row in measure_yolo(
         model["detector"], "detector",
-        ("detector-real", "detector-val-1", "us_scenes", "eu_scenes", "world_scenes"), 0.35)]
+        ("detector-real", "detector-val-1", "empty-val-1", "us_scenes", "eu_scenes",
+         "world_scenes"), 0.35)]
     rows += [("reader", row) for row in measure_yolo(
         model["reader"], "reader", ("reader-val-1",) + ("reader-pseudo-val",) * pseudo, 0.40)]
     rows += [("region", row) for row in measure_region(model["region"])]

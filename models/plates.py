@@ -233,13 +233,27 @@ def _rounded(points, closed, radius):
     return np.array(out)
 
 
-def _die_glyph(char, w, h, stroke, radius, variant, vertex):
+def _serifs(path):
+    """Short bars across the free ends of a stroke that lie on the outline."""
+    for end, inner in ((path[0], path[1]), (path[-1], path[-2])):
+        x, y = end[:2]
+        upright = abs(end[1] - inner[1]) > abs(end[0] - inner[0])
+        if upright and y in (0, 1):
+            yield [(max(0, x - .18), y), (min(1, x + .18), y)]
+        elif not upright and y in (0, 1):
+            yield [(x, y), (x, y + (.14 if y == 0 else -.14))]
+
+
+def _die_glyph(char, w, h, stroke, radius, variant, vertex, serif):
     """Mask of one stroke glyph, w x h pixels outside; vertex: height of the middle of M and W."""
     key = char + "b" if variant and char + "b" in _DIE else char
     mask = np.zeros((h, w), np.uint8)
     pad = stroke / 2
     sx, sy = max(w - 1 - stroke, 1), max(h - 1 - stroke, 1)
-    for path in _DIE[key]:
+    paths = list(_DIE[key])
+    if serif:
+        paths += [bar for path in paths if path[0] != "o" for bar in _serifs(path)]
+    for path in paths:
         closed = path[0] == "o"
         path = path[1:] if closed else path
         if char in vertex:
@@ -252,7 +266,9 @@ def _die_glyph(char, w, h, stroke, radius, variant, vertex):
 
 
 class _Face:
-    """How the serial of one plate looks: a die or a font, with its weight and stretch."""
+    """How the serial of one plate looks: a die or a font, with its weight and stretch.
+
+    bar: its 1 is a mere bar; serif: a die with slabs at the ends of its strokes."""
 
     def __init__(self, rng, clean):
         self.die = rng.random() < (0.6 if not clean else 1.0)
@@ -264,6 +280,8 @@ class _Face:
         self.weight = int(rng.integers(-1, 3))
         self.narrow = {"1": rng.uniform(.45, .8), "I": rng.uniform(.35, .8)}
         self.vertex = {"M": rng.uniform(.4, 1.0), "W": rng.uniform(0, .55)}
+        self.bar = not clean and rng.random() < 0.2
+        self.serif = not clean and rng.random() < 0.2
 
     def glyph(self, char, w, h):
         """Mask of the character, at most w wide and h high."""
@@ -271,8 +289,9 @@ class _Face:
             f = self.narrow.get(char, 1.0)
             gw = max(4, int(round(w * f)))
             stroke = min(self.stroke * h, gw * (0.23 if char in "MW" else 0.34))
-            return _die_glyph(char, gw, h, stroke, self.radius, self.variants[char],
-                              self.vertex)
+            bar = self.bar and char == "1"
+            return _die_glyph("I" if bar else char, gw, h, stroke, self.radius,
+                              self.variants[char] and not bar, self.vertex, self.serif)
         mask = _word_mask(self.path, char, 96)
         if mask is None:
             return np.full((h, max(2, w // 4)), 255, np.uint8)
@@ -294,17 +313,22 @@ def _random_serial(rng, region):
     else:
         n = int(rng.integers(4, 8))
         if rng.random() < 0.3:
-            fmts = ["A" * n]
+            # A vanity text: letters at random, or what can be spoken.
+            first = int(rng.integers(2))
+            fmts = ["A" * n if rng.random() < 0.5 else "".join("CV"[(i + first) % 2] for i in range(n))]
         else:
             fmts = ["".join(rng.choice(list("A0"), n))]
             if rng.random() < 0.5 and n > 4:
                 k = int(rng.integers(1, n))
                 fmts = [fmts[0][:k] + rng.choice(list("_-")) + fmts[0][k:]]
     fmt = fmts[rng.integers(len(fmts))]
-    letters, digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+    pools = {"A": "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0": "0123456789", "V": "AEIOU",
+             "C": "BCDFGHJKLMNPQRSTVWXYZ"}
+    if "0" in fmt and rng.random() < 0.6:
+        pools["A"] = "ABCDEFGHJKLMNPRSTUVWXYZ"      # most states leave out what looks like a digit
     out = []
     for c in fmt:
-        pool = letters if c == "A" else digits if c == "0" else c
+        pool = pools.get(c, c)
         out.append(pool[rng.integers(len(pool))])
     return "".join(out).replace("_", " ")
 
@@ -396,11 +420,13 @@ def _emblem(rng, size):
     return m
 
 
-def _layout(rng, text, face, box, gap_f):
-    """Place the serial's characters in box (x0, y0, x1, y1): [(char, x, y, mask)], gaps [x]."""
+def _layout(rng, text, face, box, gap_f, wide=0.55):
+    """Place the serial's characters in box (x0, y0, x1, y1): [(char, x, y, mask)], gaps [x].
+
+    wide: a gap as a share of a character's place."""
     x0, y0, x1, y1 = box
     h = y1 - y0
-    slots = [0.55 if c in " -·" else 1.0 for c in text]
+    slots = [wide if c in " -·" else 1.0 for c in text]
     full = x1 - x0
     pitch = min(full / sum(slots), h * rng.uniform(0.62, 0.82))
     if rng.random() < 0.35:
@@ -431,6 +457,14 @@ def _stack(rng, face, chars, x, y0, h):
 
 def _serial(rng, text, face, W, H, clean, long):
     """All characters of the serial with positions; also the gaps for emblems."""
+    if long and W < 3 * H:
+        at = text.find(" ") if " " in text else len(text) // 2
+        left, gap_f = int(W * rng.uniform(.04, .12)), rng.uniform(0.1, 0.25)
+        lines = [(left, int(H * .06), int(W * .95), int(H * .47)),
+                 (left, int(H * .53), int(W * .95), int(H * .94))]
+        rows = [_layout(rng, part.strip(" -"), face, line, gap_f)[0]
+                for part, line in zip((text[:at], text[at:]), lines)]
+        return rows[0] + rows[1], [], (left, lines[0][1], lines[1][2], lines[1][3])
     if long:
         box = (int(W * rng.uniform(.03, .12)), int(H * rng.uniform(.12, .2)),
                int(W * rng.uniform(.93, .98)), int(H * rng.uniform(.8, .9)))
@@ -453,15 +487,15 @@ def _serial(rng, text, face, W, H, clean, long):
         n = 2 if rng.random() < 0.85 else 3
         h = box[3] - box[1]
         sw = int(h / n * 0.66)
+        pre, post, rest = [], [], flat
         if rng.random() < 0.75:
-            pre = _stack(rng, face, flat[:n], box[0], box[1], h)
+            pre, rest = _stack(rng, face, rest[:n], box[0], box[1], h), rest[n:]
             box[0] += sw + 6
-            rest, gaps = _layout(rng, flat[n:], face, box, gap_f)
-            return pre + rest, gaps, tuple(box)
-        post = _stack(rng, face, flat[-n:], box[2] - sw, box[1], h)
-        box[2] -= sw + 6
-        rest, gaps = _layout(rng, flat[:-n], face, box, gap_f)
-        return rest + post, gaps, tuple(box)
+        if not pre or (len(rest) > 4 and rng.random() < 0.25):
+            post, rest = _stack(rng, face, rest[-n:], box[2] - sw, box[1], h), rest[:-n]
+            box[2] -= sw + 6
+        middle, gaps = _layout(rng, rest, face, box, gap_f)
+        return pre + middle + post, gaps, tuple(box)
     if not clean and style < 0.29:
         # A picture beside the serial: specialty plates.
         d = int((box[3] - box[1]) * rng.uniform(0.5, 1.0))
@@ -469,12 +503,13 @@ def _serial(rng, text, face, W, H, clean, long):
             box[0] += d
         else:
             box[2] -= d
-    placed, gaps = _layout(rng, text, face, box, gap_f)
+    wide = 0.55 if clean or rng.random() < 0.6 else rng.uniform(0.3, 1.7)
+    placed, gaps = _layout(rng, text, face, box, gap_f, wide)
     return placed, gaps, tuple(box)
 
 
 def _furniture(canvas, rng, region, value, bg, contrast, clean, long):
-    """Name, slogan, stickers, bolts."""
+    """Name, slogan, stickers."""
     H, W = canvas.shape
     name, slogan, _ = REGIONS.get(region, ("", "", ""))
     if long:
@@ -499,27 +534,38 @@ def _furniture(canvas, rng, region, value, bg, contrast, clean, long):
     word = words[rng.integers(len(words))]
     if word:
         _put_word(canvas, rng, word, W * .2, by, W * .6, bot_h, value, alpha=strength)
-    corners = [(.03, .04), (.83, .04), (.03, .8), (.83, .8)]
-    for cx, cy in corners:
+    for x, y in ((.03, .04), (.83, .04), (.03, .8), (.83, .8)):
         if rng.random() < (0.15 if clean else 0.28):
-            w, h = int(W * rng.uniform(.09, .14)), int(H * rng.uniform(.12, .18))
-            x, y = int(W * cx), int(H * cy)
-            back = float(rng.uniform(20, 240))
-            cv2.rectangle(canvas, (x, y), (x + w, y + h), back, -1)
-            sticker = ["JAN", "FEB", "MAR", "JUN", "SEP", "OCT", "DEC", "11", "07", "22", "19", "24"]
-            _put_word(canvas, rng, sticker[rng.integers(len(sticker))], x + 2, y + 2, w - 4, h - 4,
-                      10.0 if back > 120 else 245.0)
-    if rng.random() < 0.75:
-        slot = rng.random() < 0.4
-        for bx in (.2, .8):
-            for by in (.07, .93):
-                if rng.random() < 0.25:
-                    continue
-                p = (int(W * bx), int(H * by))
-                v = float(rng.choice([15, 60, 230]) if not slot else rng.uniform(10, 60))
-                r = max(2, int(H * rng.uniform(.018, .03)))
-                ax = (r * 3, r) if slot else (r, r)
-                cv2.ellipse(canvas, p, ax, 0, 0, 360, v, -1, cv2.LINE_AA)
+            _sticker(canvas, rng, x, y)
+
+
+def _sticker(canvas, rng, x, y):
+    """A month or a year, its corner at these shares of the plate."""
+    H, W = canvas.shape
+    w, h = int(W * rng.uniform(.09, .14)), int(H * rng.uniform(.12, .18))
+    x, y = int(W * x), int(H * y)
+    back = float(rng.uniform(20, 240))
+    cv2.rectangle(canvas, (x, y), (x + w, y + h), back, -1)
+    words = ["JAN", "FEB", "MAR", "JUN", "SEP", "OCT", "DEC", "11", "07", "22", "19", "24"]
+    _put_word(canvas, rng, words[rng.integers(len(words))], x + 2, y + 2, w - 4, h - 4,
+              10.0 if back > 120 else 245.0)
+
+
+def _bolts(canvas, rng, rows):
+    """Heads of screws, or slots, at these heights."""
+    H, W = canvas.shape
+    if rng.random() >= 0.75:
+        return
+    slot = rng.random() < 0.4
+    for bx in (.2, .8):
+        for by in rows:
+            if rng.random() < 0.25:
+                continue
+            p = (int(W * bx), int(H * by))
+            v = float(rng.choice([15, 60, 230]) if not slot else rng.uniform(10, 60))
+            r = max(2, int(H * rng.uniform(.018, .03)))
+            ax = (r * 3, r) if slot else (r, r)
+            cv2.ellipse(canvas, p, ax, 0, 0, 360, v, -1, cv2.LINE_AA)
 
 
 def _emboss(canvas, ink, rng, amount):
@@ -531,13 +577,17 @@ def _emboss(canvas, ink, rng, amount):
     canvas += (soft - moved) * amount
 
 
-def _frame(canvas, rng):
-    """A dealer's frame, or a rim, over the edge of the plate."""
+def _frame(canvas, rng, box):
+    """A dealer's frame, or a rim, over the edge of the plate; it may touch the serial's box."""
     H, W = canvas.shape
     v = float(rng.choice([rng.uniform(0, 60), rng.uniform(150, 255)]))
     t = int(H * rng.uniform(.02, .13))
     b = int(H * rng.uniform(.02, .15))
     s = int(W * rng.uniform(.01, .04))
+    if rng.random() < 0.35:
+        b = max(b, int(H - box[3] + rng.uniform(-.04, .12) * (box[3] - box[1])))
+    if rng.random() < 0.15:
+        t = max(t, int(box[1] + rng.uniform(-.04, .06) * (box[3] - box[1])))
     canvas[:t], canvas[H - b:], canvas[:, :s], canvas[:, W - s:] = v, v, v, v
     for y, h in ((0, t), (H - b, b)):
         if h > H * 0.07 and rng.random() < 0.6:
@@ -581,6 +631,8 @@ def draw_plate(rng, text=None, region=None, style=None, size=None):
         region = "EU" if rng.random() < 0.12 else codes[rng.integers(len(codes))]
     long = region == "EU"
     W, H = size or ((416, 88) if long else (320, 160))
+    if long and not size and not clean and rng.random() < 0.25:
+        W, H = 280, int(rng.uniform(150, 210))      # a European plate of two lines
     text = (text or _random_serial(rng, region)).upper()
     bg, fg = _levels(rng, clean)
     contrast = abs(bg - fg)
@@ -591,13 +643,15 @@ def draw_plate(rng, text=None, region=None, style=None, size=None):
     placed, gaps, box = _serial(rng, text, face, W, H, clean, long)
     name_ink = fg if rng.random() < .7 else bg + (fg - bg) * rng.uniform(.4, 1)
     _furniture(canvas, rng, region, name_ink, bg, contrast, clean, long)
+    if clean and not long:
+        _bolts(canvas, rng, (.07, .93))
     if not clean and not long and (box[0] > W * 0.16 or box[2] < W * 0.84):
         d = int((box[3] - box[1]) * rng.uniform(.5, .95))
         x = int(W * 0.03) if box[0] > W * .16 else box[2] + 2
         _put(canvas, _emblem(rng, d), x, (box[1] + box[3] - d) // 2, fg, rng.uniform(.3, 1))
     for c, gx, gw in gaps:
         if c == "-" or (not clean and rng.random() < 0.45):
-            d = max(4, int(gw * rng.uniform(.5, 1.0)))
+            d = max(4, int(gw * rng.uniform(.5, 1.0 if clean else 1.5)))
             m = _emblem(rng, d)
             _put(canvas, m, int(gx - d / 2), int((box[1] + box[3]) / 2 - d / 2), fg, rng.uniform(.5, 1))
     ink = np.zeros((H, W), np.float32)
@@ -611,8 +665,13 @@ def draw_plate(rng, text=None, region=None, style=None, size=None):
     if not clean or rng.random() < .5:
         _emboss(canvas, ink, rng, rng.uniform(0, 40) if not clean else 12)
     if not clean:
+        if not long:
+            low = rng.choice([0, 0, .12, .2])
+            _bolts(canvas, rng, (.07 + low * rng.random(), .93 - low * rng.random()))
+            if rng.random() < 0.1:
+                _sticker(canvas, rng, rng.choice([.01, .86]), rng.uniform(.1, .8))
         if rng.random() < 0.3:
-            _frame(canvas, rng)
+            _frame(canvas, rng, box)
         elif rng.random() < 0.4:
             m = int(rng.integers(1, 6))
             cv2.rectangle(canvas, (m, m), (W - 1 - m, H - 1 - m), float(fg), int(rng.integers(1, 4)))

@@ -3,7 +3,8 @@
 
 Reader crops are drawn plates (models/plates.py) under a camera's eye. Detector
 scenes are the real photographs of $PLATED_DATA/train/det_*, rescaled to the
-sizes a gate sees, with drawn plates and real US plate crops pasted in.
+sizes a gate sees, with drawn plates and real US plate crops pasted in, and with
+drawn things that carry writing and are no plate (models/writing.py).
 
     /usr/bin/python3 -m models.synth reader   [--count N] [--seed S]
     /usr/bin/python3 -m models.synth detector [--count N] [--seed S]
@@ -23,10 +24,11 @@ import time
 import cv2
 import numpy as np
 
-from models import plates
+from models import plates, writing
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CACHE = os.path.join(HERE, ".cache")
+SEEN = os.path.join(HERE, "labels", "photographs.csv")
 DETECT_SIZE = (384, 384)  # height, width
 READ_SIZE = (128, 256)
 MARGIN = 0.08  # of the plate's width and height on each side, docs/model-contract.md
@@ -45,13 +47,14 @@ def held_out(group, share=0.12):
 
 
 class Picture:
-    """A real photograph, grey, with its plate boxes (x0, y0, x1, y1)."""
+    """A real photograph, grey, with the boxes (x0, y0, x1, y1) of its plates, and of what a
+    detector took for plates and is none."""
 
-    __slots__ = ("path", "boxes", "stretched", "val", "_image")
+    __slots__ = ("path", "boxes", "lookalikes", "stretched", "val", "_image")
 
     def __init__(self, path, stretched, val):
         self.path, self.stretched, self.val = path, stretched, val
-        self.boxes, self._image = [], None
+        self.boxes, self.lookalikes, self._image = [], [], None
 
     def image(self):
         if self._image is None:
@@ -67,10 +70,20 @@ def _group_of(folder, name, groups):
     return groups.get(name, name)
 
 
+def seen_by_eye():
+    """{(set, file): [(box, whether a plate)]}: detections without a label, looked at one by one."""
+    seen = {}
+    with open(SEEN, newline="") as f:
+        for r in csv.DictReader(f):
+            x, y, w, h = (float(r[k]) for k in "xywh")
+            seen.setdefault((r["set"], r["file"]), []).append(((x, y, x + w, y + h), r["plate"] == "1"))
+    return seen
+
+
 def load_pictures(root=None):
     """All detector photographs of the training sets."""
     root = root or data_root()
-    found = []
+    found, seen = [], seen_by_eye()
     for folder in ("det_experiment_plates", "det_openimages", "det_romanian"):
         base = os.path.join(root, "train", folder)
         groups = {}
@@ -88,6 +101,9 @@ def load_pictures(root=None):
                 if r["w"]:
                     x, y, w, h = (float(r[k]) for k in "xywh")
                     byname[name].boxes.append((x, y, x + w, y + h))
+        for name, picture in byname.items():
+            for box, plate in seen.get((folder, name), ()):
+                (picture.boxes if plate else picture.lookalikes).append(box)
         found += [p for p in byname.values() if os.path.exists(p.path)]
     return found
 
@@ -128,14 +144,18 @@ def _quad(rng, cx, cy, w, h, turn, skew):
     return (c @ rot.T + [cx, cy]).astype(np.float32)
 
 
-def _warp_into(scene, plate, quad, gain, bias, soft):
-    """Blend a plate into the scene (float32) on a quadrilateral; returns the homography."""
+def _warp_into(scene, plate, quad, gain, bias, soft, shape=None):
+    """Blend a plate into the scene (float32) on a quadrilateral; returns the homography.
+
+    shape: mask of what is not rectangular, as large as the plate."""
     h, w = plate.shape
     tw = max(np.hypot(*(quad[1] - quad[0])), np.hypot(*(quad[2] - quad[3])), 2)
     f = tw / w
     small = plate
+    shape = np.full((h, w), 255, np.uint8) if shape is None else shape
     if f < 0.8:
-        small = cv2.resize(plate, (max(4, int(w * f)), max(2, int(h * f))), interpolation=cv2.INTER_AREA)
+        size = (max(4, int(w * f)), max(2, int(h * f)))
+        small, shape = (cv2.resize(v, size, interpolation=cv2.INTER_AREA) for v in (plate, shape))
     sh, sw = small.shape
     src = np.float32([[0, 0], [sw, 0], [sw, sh], [0, sh]])
     M = cv2.getPerspectiveTransform(src, quad)
@@ -148,7 +168,7 @@ def _warp_into(scene, plate, quad, gain, bias, soft):
     T = np.array([[1, 0, -x0], [0, 1, -y0], [0, 0, 1]], np.float64) @ M
     size = (int(x1 - x0), int(y1 - y0))
     img = cv2.warpPerspective(small, T, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    mask = cv2.warpPerspective(np.full((sh, sw), 255, np.uint8), T, size, flags=cv2.INTER_LINEAR)
+    mask = cv2.warpPerspective(shape, T, size, flags=cv2.INTER_LINEAR)
     mask = mask.astype(np.float32) / 255
     if soft > 0.2:
         mask = cv2.GaussianBlur(mask, (0, 0), soft)
@@ -221,6 +241,19 @@ def camera(rng, img, strength=1.0, blur_px=1.0):
     return out
 
 
+def _recorded(rng, img):
+    """What a cheap recorder leaves of a picture at times: fewer pixels, blocks."""
+    h, w = img.shape
+    if rng.random() < 0.12:
+        f = rng.uniform(0.6, 0.9)
+        small = cv2.resize(img, (int(w * f), int(h * f)), interpolation=cv2.INTER_AREA)
+        img = cv2.resize(small, (w, h), interpolation=rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
+    if rng.random() < 0.15:
+        q = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(12, 35))]
+        img = cv2.imdecode(cv2.imencode(".jpg", img, q)[1], cv2.IMREAD_GRAYSCALE)
+    return img
+
+
 # ---------------------------------------------------------------- reader crops
 
 
@@ -249,16 +282,22 @@ def reader_crop(rng, backgrounds, text=None, region=None, size=READ_SIZE, plate=
     gray, boxes = plate or plates.draw_plate(rng, text=text, region=region)
     h, w = gray.shape
     long = w / h > 3
-    px = float(np.exp(rng.uniform(np.log(44), np.log(300)))) * (1.25 if long else 1.0)
+    most = 300 if rng.random() < 0.6 else 100
+    px = float(np.exp(rng.uniform(np.log(42), np.log(most)))) * (1.25 if long else 1.0)
     aspect = w / h * np.exp(rng.normal(0, 0.1))
     ph = px / aspect
     W, H = int(px * 1.7), int(ph * 2 + px * 0.2)
     scene = backgrounds.patch(rng, W, H)
     turn = 1.5 if rng.random() < 0.6 else 5.0
     quad = _quad(rng, W / 2, H / 2, px, ph, turn, rng.choice([0.01, 0.03, 0.06]))
-    M = _warp_into(scene, gray, quad, rng.uniform(0.75, 1.05), rng.uniform(-15, 15), rng.uniform(0, 0.6))
+    gain, bias = rng.uniform(0.75, 1.05), rng.uniform(-15, 15)
+    if rng.random() < 0.07:
+        # Night with a lamp beside the camera: the plate throws its light back, all else is dark.
+        scene *= rng.uniform(0.05, 0.4)
+        gain, bias = rng.uniform(1.0, 1.7), rng.uniform(0, 40)
+    M = _warp_into(scene, gray, quad, gain, bias, rng.uniform(0, 0.6))
     blur = np.clip(px / 130, 0.55, 2.2)
-    img = camera(rng, scene, 1.0, blur)
+    img = _recorded(rng, camera(rng, scene, 1.0, blur))
     chars = _map_boxes(boxes, M)
     x0, y0 = quad.min(0)
     x1, y1 = quad.max(0)
@@ -279,6 +318,18 @@ def reader_crop(rng, backgrounds, text=None, region=None, size=READ_SIZE, plate=
 # ---------------------------------------------------------------- detector scenes
 
 
+def _level_around(scene, quad):
+    """Mean grey of the neighbourhood of a quadrilateral."""
+    (x0, y0), (x1, y1) = quad.min(0).astype(int), np.ceil(quad.max(0)).astype(int)
+    w, h = (x1 - x0) // 2, y1 - y0
+    around = scene[max(0, y0 - h):max(0, y1 + h), max(0, x0 - w):max(0, x1 + w)]
+    return float(around.mean()) if around.size else 110.0
+
+
+def _overlap(a, b):
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
 class Scenes:
     """Detector scenes of one part (training or validation) of the photographs."""
 
@@ -295,17 +346,21 @@ class Scenes:
             if path not in self._crop_cache:
                 self._crop_cache[path] = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
             return self._crop_cache[path]
-        return plates.draw_plate(rng)[0]
+        return plates.draw_plate(rng, region="EU" if rng.random() < 0.2 else None)[0]
 
     def _paste(self, rng, scene, cx, cy, w):
         """Paste one plate; returns its box."""
         plate = self._plate(rng)
-        h = w * plate.shape[0] / plate.shape[1] * np.exp(rng.normal(0.02, 0.08))
-        quad = _quad(rng, cx, cy, w, h, 3.0, 0.03)
-        x0, y0 = np.maximum(quad.min(0).astype(int), 0)
-        x1, y1 = np.ceil(quad.max(0)).astype(int)
-        around = scene[max(0, y0 - int(h)):y1 + int(h), max(0, x0 - int(w / 2)):x1 + int(w / 2)]
-        level = float(around.mean()) if around.size else 110.0
+        stretch = rng.normal(0.02, 0.08) if rng.random() < 0.75 else rng.uniform(-.25, .5)
+        h = w * plate.shape[0] / plate.shape[1] * np.exp(stretch)
+        quad = _quad(rng, cx, cy, w, h, 3.0 if rng.random() < .85 else 8.0, 0.03)
+        level = _level_around(scene, quad)
+        if rng.random() < 0.15:
+            # Ground as bright as the vehicle, no rim: only the characters tell.
+            ground = max(float(np.median(plate)), 20)
+            gain, soft = np.clip((level + rng.normal(0, 6)) / ground, 0.15, 1.3), rng.uniform(.5, 2)
+            _warp_into(scene, plate, quad, gain, 0, soft)
+            return (*quad.min(0), *quad.max(0))
         target = np.clip(level * rng.uniform(0.7, 2.0) + rng.uniform(0, 50), 25, 225)
         gain = np.clip(target / max(float(plate.mean()), 20), 0.25, 1.25)
         if rng.random() < 0.35:
@@ -380,35 +435,45 @@ class Scenes:
         tx, ty = sx, int(np.clip(y0 - 3, 0, H - h))
         scene[ty:ty + h, tx:tx + w] = scene[sy:sy + h, sx:sx + w].copy()
 
-    def _words(self, rng, scene):
-        """Writing that is no plate: the camera's clock, signs of several lines, lettering."""
+    def _clock(self, rng, scene):
+        """The camera's clock and name, laid over the picture."""
         H, W = scene.shape
-        kind = rng.random()
         ink = float(rng.choice([250, 10]))
         digits = lambda n: "".join(rng.choice(list("0123456789"), n))
-        letters = lambda n: "".join(rng.choice(list("ABCDEFGHIKLMNOPRSTUVWY"), n))
-        if kind < 0.45:
-            word = f"20{digits(2)}-{digits(2)}-{digits(2)} {digits(2)}:{digits(2)}:{digits(2)}"
-            if rng.random() < .3:
-                word = "CAM " + digits(2) + " " + letters(6)
-            y = H * rng.choice([0.02, 0.93])
-            x = W * rng.uniform(0.01, .5)
-            h = H * rng.uniform(.03, .06)
-            if rng.random() < .3:
-                cv2.rectangle(scene, (int(x), int(y)), (int(x + W * .45), int(y + h)), 255 - ink, -1)
-            plates._put_word(scene, rng, word, x, y, W * .45, h, ink)
-        elif kind < 0.75:
-            w, h = int(rng.uniform(20, 90)), int(rng.uniform(24, 90))
-            x, y = int(rng.integers(0, W - w)), int(rng.integers(0, H - h))
-            cv2.rectangle(scene, (x, y), (x + w, y + h), 255 - ink, -1)
-            n = int(rng.integers(3, 6))
-            for i in range(n):
-                plates._put_word(scene, rng, letters(int(rng.integers(3, 9))), x + 2, y + 2 + i * (h - 4) / n,
-                                 w - 4, (h - 4) / n * .7, ink)
-        else:
-            w = rng.uniform(20, 120)
-            plates._put_word(scene, rng, letters(int(rng.integers(3, 10))), rng.uniform(0, W - w),
-                             rng.uniform(0, H - 20), w, w * .3, ink, alpha=rng.uniform(.4, 1))
+        word = f"20{digits(2)}-{digits(2)}-{digits(2)} {digits(2)}:{digits(2)}:{digits(2)}"
+        if rng.random() < .4:
+            word = rng.choice(["CAM " + digits(2), digits(2) + ":" + digits(2), writing.phrase(rng, 2)])
+        y = H * rng.choice([0.02, 0.93])
+        x = W * rng.uniform(0.01, .5)
+        h = H * rng.uniform(.03, .06)
+        if rng.random() < .3:
+            cv2.rectangle(scene, (int(x), int(y)), (int(x + W * .45), int(y + h)), 255 - ink, -1)
+        plates._put_word(scene, rng, word, x, y, W * .45, h, ink)
+
+    def _sign(self, rng, scene, boxes, largest):
+        """Something with writing that is no plate, beside the plates; often on their vehicle."""
+        H, W = scene.shape
+        sign, shape = writing.draw_sign(rng)
+        h, w = sign.shape
+        size = float(np.exp(rng.uniform(np.log(14), np.log(largest))))
+        f = size / np.sqrt(w * h / 2)
+        cx, cy = rng.uniform(0, W), rng.uniform(0, H)
+        if boxes and rng.random() < 0.4:
+            b = boxes[rng.integers(len(boxes))]
+            cx = (b[0] + b[2]) / 2 + rng.normal(0, 1) * (b[2] - b[0])
+            cy = (b[1] + b[3]) / 2 + rng.normal(0, 1.5) * (b[3] - b[1])
+        quad = _quad(rng, cx, cy, w * f, h * f, 3.0 if rng.random() < .7 else 10.0, 0.04)
+        if any(_overlap((*quad.min(0), *quad.max(0)), b) for b in boxes):
+            return
+        gain = np.clip(_level_around(scene, quad) * rng.uniform(.8, 2.2) / 128, 0.2, 1.15)
+        _warp_into(scene, sign, quad, gain, rng.uniform(-8, 8), rng.uniform(0.2, 0.7), shape)
+
+    def _writing(self, rng, scene, boxes, most, largest=120):
+        for _ in range(int(rng.integers(0, most + 1))):
+            if rng.random() < 0.2:
+                self._clock(rng, scene)
+            else:
+                self._sign(rng, scene, boxes, largest)
 
     def scene(self, rng, size=DETECT_SIZE):
         """One detector input: (uint8 size, boxes float [n, 4] in its pixels)."""
@@ -416,22 +481,22 @@ class Scenes:
         ratio = rng.choice([16 / 9, 4 / 3, 1.0, 0.75], p=[.35, .25, .3, .1])
         w, h = (W, int(round(W / ratio))) if ratio >= 1 else (int(round(H * ratio)), H)
         kind = rng.random()
-        if kind < 0.07:
+        if kind < 0.1:
             scene, boxes = self._close(rng, w, h)
         elif kind < 0.3:
             scene, boxes = self._mosaic(rng, w, h)
         elif kind < 0.55:
-            scene, boxes = self._view(rng, w, h, want=float(np.exp(rng.uniform(np.log(22), np.log(200)))))
+            scene, boxes = self._view(rng, w, h, want=float(np.exp(rng.uniform(np.log(22), np.log(280)))))
         elif kind < 0.8:
             pick = self.street[rng.integers(len(self.street))]
             scene, boxes = self._view(rng, w, h, picture=pick)
         else:
             scene, boxes = self._view(rng, w, h)
         boxes = [tuple(b) for b in boxes]
-        if rng.random() < 0.3:
-            self._words(rng, scene)
-        if kind >= 0.07:
+        if kind >= 0.1:
             boxes = self._change_plates(rng, scene, boxes, w, h)
+        if rng.random() < 0.4:
+            self._writing(rng, scene, boxes, 4)
         img = camera(rng, scene, 0.6, 0.7)
         out = np.zeros((H, W), np.uint8)
         dx, dy = (W - w) // 2, (H - h) // 2
@@ -441,29 +506,42 @@ class Scenes:
         big = ((b[:, 2] - b[:, 0]) >= 7) & ((b[:, 3] - b[:, 1]) >= 3)
         return out, b[big].astype(np.float32)
 
-    def empty(self, rng, size=DETECT_SIZE):
-        """A detector input without any plate: parts of photographs beside their plates, writing."""
-        H, W = size
-        ratio = rng.choice([16 / 9, 4 / 3, 1.0])
-        w, h = W, int(round(W / ratio))
-        labelled = [p for p in self.pictures if "det_openimages" not in p.path]
+    def _plain(self, rng, ratio):
+        """A part of a photograph beside its plates, uint8; often around what looks like one."""
+        labelled = [p for p in self.pictures if "det_openimages" not in p.path or p.lookalikes]
+        alike = [p for p in labelled if p.lookalikes]
+        near = bool(alike) and rng.random() < 0.35
         while True:
-            p = labelled[rng.integers(len(labelled))]
+            pool = alike if near else labelled
+            p = pool[rng.integers(len(pool))]
             img = p.image()
             ih, iw = img.shape
             f = np.exp(rng.uniform(np.log(0.25), np.log(0.95)))
             cw, ch = int(iw * f), int(min(ih, iw * f / ratio * (1.33 if p.stretched else 1.0)))
             x, y = int(rng.integers(0, iw - cw + 1)), int(rng.integers(0, ih - ch + 1))
-            if all(b[2] < x or b[0] > x + cw or b[3] < y or b[1] > y + ch for b in p.boxes):
-                break
-        scene = cv2.resize(img[y:y + ch, x:x + cw], (w, h)).astype(np.float32)
-        if rng.random() < 0.2:
+            if near:
+                x0, y0, x1, y1 = p.lookalikes[rng.integers(len(p.lookalikes))]
+                x = int(np.clip((x0 + x1 - cw) / 2 + rng.uniform(-.35, .35) * cw, 0, iw - cw))
+                y = int(np.clip((y0 + y1 - ch) / 2 + rng.uniform(-.35, .35) * ch, 0, ih - ch))
+            if not any(_overlap((x, y, x + cw, y + ch), b) for b in p.boxes):
+                return img[y:y + ch, x:x + cw]
+
+    def empty(self, rng, size=DETECT_SIZE):
+        """A detector input without any plate: parts of photographs beside their plates, writing,
+        pages."""
+        H, W = size
+        ratio = rng.choice([16 / 9, 4 / 3, 1.0, 0.75])
+        w, h = (W, int(round(W / ratio))) if ratio >= 1 else (int(round(H * ratio)), H)
+        scene = cv2.resize(self._plain(rng, ratio), (w, h)).astype(np.float32)
+        if rng.random() < 0.1:
             scene = np.ascontiguousarray(scene[::-1])
-        for _ in range(int(rng.integers(0, 4))):
-            self._words(rng, scene)
+        if rng.random() < 0.25:
+            scene = writing.draw_page(rng, w, h, scene)
+        else:
+            self._writing(rng, scene, [], 5, 120 if rng.random() < .7 else 360)
         out = np.zeros((H, W), np.uint8)
-        dy = (H - h) // 2
-        out[dy:dy + h] = camera(rng, scene, 0.6, 0.7)
+        dx, dy = (W - w) // 2, (H - h) // 2
+        out[dy:dy + h, dx:dx + w] = camera(rng, scene, 0.6, 0.7)
         return out, np.zeros((0, 4), np.float32)
 
     def _change_plates(self, rng, scene, boxes, w, h):
@@ -473,7 +551,7 @@ class Scenes:
             bw = b[2] - b[0]
             if mode < 0.07:
                 self._erase(rng, scene, b)
-            elif mode < 0.45 and 9 < bw < 120:
+            elif mode < 0.45 and 9 < bw < 260:
                 # A US plate where a real vehicle carries one.
                 self._erase(rng, scene, b)
                 tw = bw * rng.uniform(0.65, 1.1)
@@ -486,7 +564,7 @@ class Scenes:
                 tw = float(np.clip(tw, 13, w * 0.6))
                 cx, cy = rng.uniform(tw * .6, w - tw * .6), rng.uniform(h * 0.15, h - tw * .35)
                 box = (cx - tw * .6, cy - tw * .35, cx + tw * .6, cy + tw * .35)
-                if all(box[2] < k[0] or box[0] > k[2] or box[3] < k[1] or box[1] > k[3] for k in kept):
+                if not any(_overlap(box, k) for k in kept):
                     kept.append(self._paste(rng, scene, cx, cy, tw))
         return kept
 
@@ -555,7 +633,7 @@ def make_cache(what, count=None, seed=1, val=False, jobs=1):
     def make(rng, i):
         img, boxes = draw(rng)
         return img, boxes, np.zeros(len(boxes))
-    write_cache(name, make, count or (2500 if what == "empty" else 400 if val else 14000), seed,
+    write_cache(name, make, count or (400 if val else 2500 if what == "empty" else 14000), seed,
                 DETECT_SIZE, jobs)
     return name
 

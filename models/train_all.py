@@ -29,11 +29,13 @@ LABELS = os.path.join(HERE, 'labels', 'us_states.csv')
 SHARES = {'detector': 0.5, 'reader': 0.35, 'region': 0.15}
 # what, seed, val, pictures at scale 1
 CACHES = {'detector': (('detector', 1, False, 40000), ('detector', 1, True, 400),
-                       ('empty', 1, False, 12000), ('photographs', 1, True, None)),
+                       ('empty', 1, False, 12000), ('empty', 1, True, 400),
+                       ('photographs', 1, True, None)),
           'reader': (('reader', 1, False, 60000), ('reader', 1, True, 1500)), 'region': ()}
 DATA = {'detector': 'detector-train-1:0.75,empty-train-1:0.25',
         'reader': 'reader-train-1:0.55,reader-pseudo-train:0.45'}
-VAL = {'detector': 'detector-real,detector-val-1', 'reader': 'reader-val-1,reader-pseudo-val'}
+VAL = {'detector': 'detector-real,detector-val-1,empty-val-1',
+       'reader': 'reader-val-1,reader-pseudo-val'}
 
 
 def cache(*name):

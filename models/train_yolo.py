@@ -26,10 +26,13 @@ from models import loss as L
 from models import networks, plates, prune, synth
 from models.dataset import Cache, batches, statistics
 
+PLATE_THRESHOLD = 0.35      # of the pipeline
+
 TASKS = {
     "detector": dict(
-        task="detect", classes=["plate"], size=synth.DETECT_SIZE, val="detector-real,detector-val-1", flip=True, ratio=4.0, cls=0.05,
-        batch=16, lr=2e-3, confidence=0.01, overlap=0.45, contained=0.7,
+        task="detect", classes=["plate"], size=synth.DETECT_SIZE,
+        val="detector-real,detector-val-1,empty-val-1", flip=True, ratio=4.0, cls=0.05, batch=16,
+        lr=2e-3, confidence=0.01, overlap=0.45, contained=0.7,
         # k-means of the scenes' boxes at 384x384, by area.
         anchors=((12, 6, 19, 9, 28, 14), (40, 20, 56, 28, 85, 42), (130, 60, 170, 110, 300, 220))),
     "reader": dict(
@@ -73,20 +76,25 @@ def predict(net, images, mean, std, conf, batch=32):
 
 
 def validate(net, caches, conf, mean, std, limit):
-    """Figures on held-out caches: {name: {...}} and the one number that picks the best."""
+    """Figures on held-out caches: {name: {...}} and the one number that picks the best.
+
+    Of a cache without any object, clean is the share of pictures in which none is found."""
     report, score = {}, 0.0
     for name, cache in caches.items():
         n = min(limit, len(cache))
         found = predict(net, cache.images[:n], mean, std, conf)
         truth = [cache[i][1] for i in range(n)]
         entry = {"map50": round(L.average_precision(found, truth), 4)}
+        if not any(map(len, truth)):
+            clean = np.mean([not (f[:, 4] >= PLATE_THRESHOLD).any() for f in found])
+            entry = {"clean": round(float(clean), 4)}
         if conf["task"] == "read":
             exact = 0
             for f, t in zip(found, truth):
                 want = np.concatenate([t[:, 1:], np.ones((len(t), 1)), t[:, :1]], 1)
                 exact += L.reading(f, plates.ALPHABET)[0] == L.reading(want, plates.ALPHABET)[0]
             entry["exact"] = round(exact / n, 4)
-        score += entry.get("exact", entry["map50"])
+        score += entry.get("exact", entry.get("clean", entry.get("map50")))
         report[name] = entry
     return report, score / max(1, len(caches))
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drawn plates and reader crops: repeatable, inside the picture, legal; loss assignment; reading order.
+"""Drawn plates, signs and reader crops: repeatable, inside the picture, legal; loss assignment;
+reading order.
 
     /usr/bin/python3 -m unittest tests/models/test_synth.py
 """
@@ -7,11 +8,12 @@ import os
 import re
 import sys
 import unittest
+from unittest import mock
 
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-from models import plates, synth  # noqa: E402
+from models import plates, synth, writing  # noqa: E402
 
 try:
     import torch
@@ -64,9 +66,74 @@ class Plates(unittest.TestCase):
                  for code, (_, _, serials) in plates.REGIONS.items()}
         self.assertEqual(drawn, known)
 
+    def test_serifs_and_bars_stay_inside_their_glyphs(self):
+        for char in plates.ALPHABET:
+            for serif in (False, True):
+                mask = plates._die_glyph(char, 40, 80, 9, .4, False, {"M": .6, "W": .4}, serif)
+                self.assertEqual(mask.shape, (80, 40), char)
+                self.assertGreater(int(mask.max()), 200, char)
+        np.testing.assert_allclose(list(plates._serifs([(.5, 0), (.5, 1)])),
+                                   [[(.32, 0), (.68, 0)], [(.32, 1), (.68, 1)]])
+
     def test_alphabet_has_no_letter_o(self):
         self.assertEqual(len(plates.ALPHABET), 35)
         self.assertNotIn("O", plates.ALPHABET)
+
+
+class Writing(unittest.TestCase):
+    def test_every_sign_repeats_and_has_a_mask(self):
+        self.assertAlmostEqual(sum(share for _, share in writing.SIGNS), 1)
+        for make, _ in writing.SIGNS:
+            for seed in range(12):
+                a, mask = make(np.random.default_rng(seed))
+                b, _ = make(np.random.default_rng(seed))
+                self.assertTrue(np.array_equal(a, b), make.__name__)
+                self.assertEqual((a.shape, a.dtype), (mask.shape, np.float32), make.__name__)
+                self.assertGreater(int(mask.max()), 0, make.__name__)
+
+    def test_pages_of_any_shape(self):
+        photograph = np.random.default_rng(0).uniform(0, 255, (90, 120)).astype(np.float32)
+        for seed in range(12):
+            w, h = ((384, 216), (288, 384), (64, 40))[seed % 3]
+            page = writing.draw_page(np.random.default_rng(seed), w, h, photograph)
+            self.assertEqual((page.shape, page.dtype), ((h, w), np.float32))
+            self.assertGreater(float(page.std()), 1)
+
+
+class Photographs(unittest.TestCase):
+    def test_what_was_seen_by_eye_is_plate_or_lookalike(self):
+        for (folder, _), seen in synth.seen_by_eye().items():
+            self.assertIn(folder, ("det_experiment_plates", "det_openimages", "det_romanian"))
+            for (x0, y0, x1, y1), _ in seen:
+                self.assertTrue(x0 < x1 and y0 < y1)
+
+    def test_scenes_hold_plates_and_empty_ones_none(self):
+        picture = synth.Picture("one.jpg", True, False)
+        picture._image = np.random.default_rng(0).integers(0, 255, (300, 300)).astype(np.uint8)
+        picture.boxes, picture.lookalikes = [(200.0, 200, 260, 230)], [(20.0, 30, 60, 50)]
+        with mock.patch.object(synth, "load_pictures", return_value=[picture]), \
+                mock.patch.object(synth, "load_plate_crops", return_value=[]):
+            scenes = synth.Scenes()
+        scenes.street = scenes.pictures
+        count = 0
+        for seed in range(15):
+            img, boxes = scenes.scene(np.random.default_rng(seed))
+            again, _ = scenes.scene(np.random.default_rng(seed))
+            self.assertTrue(np.array_equal(img, again))
+            self.assertTrue((boxes >= 0).all() and (boxes <= 384).all())
+            count += len(boxes)
+            img, boxes = scenes.empty(np.random.default_rng(seed))
+            self.assertEqual((img.shape, len(boxes)), (synth.DETECT_SIZE, 0))
+        self.assertGreater(count, 10)
+
+    def test_a_sign_never_covers_a_plate(self):
+        with mock.patch.object(synth, "load_pictures", return_value=[]), \
+                mock.patch.object(synth, "load_plate_crops", return_value=[]):
+            scenes = synth.Scenes()
+        for seed in range(30):
+            scene = np.full((216, 384), 90, np.float32)
+            scenes._sign(np.random.default_rng(seed), scene, [(100, 60, 250, 150)], 120)
+            self.assertTrue((scene[65:145, 105:245] == 90).all())
 
 
 class Crops(unittest.TestCase):

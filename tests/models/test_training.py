@@ -88,6 +88,13 @@ class Trainings(unittest.TestCase):
             (net, _, _), _ = self.train(mode, '--prune', f'{mode}:0.4,0.3', '--resume', steps=4)
             self.assertAlmostEqual(prune.sparsity(net)[0], 0.4, delta=0.02)
 
+    def test_pictures_without_plates_are_validated_by_what_stays_clean(self):
+        synth.write_cache('empty-val-1', lambda rng, i: (square(rng, i)[0], [], []), 2, 2,
+                          synth.DETECT_SIZE)
+        (_, _, rest), _ = self.train('a', '--val', 'detector-val-1,empty-val-1', steps=1)
+        self.assertEqual(set(rest['val']['empty-val-1']), {'clean'})
+        self.assertEqual(set(rest['val']['detector-val-1']), {'map50'})
+
     def test_other_networks_train(self):
         (net, _, _), _ = self.train('n', '--network', 'yolov5n', '--width', '0.25', steps=1)
         self.assertEqual(net.spec['name'], 'yolov5n')
