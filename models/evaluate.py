@@ -411,12 +411,24 @@ def write_sheets(product, folder):
         cv2.imwrite(os.path.join(folder, name + ".png"), np.vstack(rows))
 
 
+def add_apart(product, name, files, found):
+    """A set again without the plates that a training set shows too, where there are any."""
+    twins = synth.in_eval("us_states", "eval")
+    apart = {path: labels for path, labels in files.items()
+             if f"{name}/{os.path.basename(path)}" not in twins}
+    if len(apart) < len(files):
+        rest = Product()
+        rest.add(name, apart, found)
+        product.sets[name + " apart"] = rest.sets[name]
+
+
 def measure_product(args):
     product, times = Product(), {}
     for name in args.sets.split(","):
         files = load_set(name)
         found, times[name] = read_set(args, files)
         product.add(name, files, found)
+        add_apart(product, name, files, found)
         print(sets_table(product).splitlines()[-1], flush=True)
         if product.sets[name].n["missing"]:
             print(f"{name}: {product.sets[name].n['missing']} pictures without an answer",

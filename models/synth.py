@@ -29,6 +29,7 @@ from models import plates, writing
 HERE = os.path.dirname(os.path.abspath(__file__))
 CACHE = os.path.join(HERE, ".cache")
 SEEN = os.path.join(HERE, "labels", "photographs.csv")
+IN_EVAL = os.path.join(HERE, "labels", "in_eval.csv")
 DETECT_SIZE = (384, 384)  # height, width
 READ_SIZE = (128, 256)
 MARGIN = 0.08  # of the plate's width and height on each side, docs/model-contract.md
@@ -108,10 +109,17 @@ def load_pictures(root=None):
     return found
 
 
+def in_eval(name, column="file"):
+    """Files of a training set that show the very plate of a picture below eval/, and are never
+    used; or, in the column eval, those pictures."""
+    with open(IN_EVAL, newline="") as f:
+        return {r[column] for r in csv.DictReader(f) if r["set"] == name}
+
+
 def load_plate_crops(root=None, val=False):
     """Paths of the real US plate crops of one part; the split is by file."""
     base = os.path.join(root or data_root(), "train", "us_states", "images")
-    names = sorted(os.listdir(base))
+    names = sorted(set(os.listdir(base)) - in_eval("us_states"))
     return [os.path.join(base, n) for n in names if held_out("us/" + n, 0.1) == val]
 
 
@@ -391,14 +399,16 @@ class Scenes:
         if s < 0.6:
             img = cv2.GaussianBlur(img, (0, 0), 0.35 / s)
         view = cv2.warpAffine(img, A, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-        boxes = []
+        view, boxes = view.astype(np.float32), []
         for b in p.boxes:
             q = np.array([b[0] * s * ax - x * s, b[1] * s - y * s, b[2] * s * ax - x * s, b[3] * s - y * s])
             c = np.clip(q, 0, [w, h, w, h])
-            area = (q[2] - q[0]) * (q[3] - q[1])
-            if (c[2] - c[0]) * (c[3] - c[1]) > 0.35 * area:
+            seen = (c[2] - c[0]) * (c[3] - c[1]) / ((q[2] - q[0]) * (q[3] - q[1]))
+            if seen > 0.35:
                 boxes.append(tuple(c))
-        return view.astype(np.float32), boxes
+            elif seen > 0:
+                self._erase(rng, view, c)
+        return view, boxes
 
     def _mosaic(self, rng, w, h):
         """Several photographs beside one another: small plates, many of them."""

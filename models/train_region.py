@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from models import networks
+from models import networks, synth
 
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = HERE / '.cache'
@@ -99,6 +99,7 @@ def real_pictures(quiet=False):
     thumbs = thumbnails(pictures)
     twin = (thumbs @ thumbs[valid].T).max(1) > 0.985
     part[~valid & twin] = 2
+    part[np.isin(files, list(synth.in_eval('us_states')))] = 2
     if not quiet:
         print(f'{len(files)} real pictures: {(part == 0).sum()} to train, {(part == 1).sum()} to '
               f'validate, {(~valid & twin).sum()} left out as twins of validation pictures')

@@ -107,6 +107,14 @@ class Photographs(unittest.TestCase):
             for (x0, y0, x1, y1), _ in seen:
                 self.assertTrue(x0 < x1 and y0 < y1)
 
+    def test_crops_of_plates_that_are_evaluated_belong_to_no_part(self):
+        twins = synth.in_eval("us_states")
+        self.assertTrue(twins and all(name.startswith("us_crops/")
+                                      for name in synth.in_eval("us_states", "eval")))
+        with mock.patch.object(os, "listdir", return_value=[*twins, "zz_train_001.jpg"]):
+            parts = synth.load_plate_crops("", False) + synth.load_plate_crops("", True)
+        self.assertEqual([os.path.basename(p) for p in parts], ["zz_train_001.jpg"])
+
     def test_scenes_hold_plates_and_empty_ones_none(self):
         picture = synth.Picture("one.jpg", True, False)
         picture._image = np.random.default_rng(0).integers(0, 255, (300, 300)).astype(np.uint8)
