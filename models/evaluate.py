@@ -425,11 +425,11 @@ def add_apart(product, name, files, found):
 def measure_product(args):
     product, times = Product(), {}
     for name in args.sets.split(","):
-        files = load_set(name)
+        files, before = load_set(name), len(product.sets)
         found, times[name] = read_set(args, files)
         product.add(name, files, found)
         add_apart(product, name, files, found)
-        print(sets_table(product).splitlines()[-1], flush=True)
+        print("\n".join(sets_table(product).splitlines()[2 + before:]), flush=True)
         if product.sets[name].n["missing"]:
             print(f"{name}: {product.sets[name].n['missing']} pictures without an answer",
                   file=sys.stderr)
