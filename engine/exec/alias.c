@@ -2,9 +2,15 @@
 
 /* Concat and Slice of channels-last pictures without a copy. A value is made inside
  * another when all who touch it know of pitches; whoever cannot has it copied, by the
- * operator. */
+ * operator. A value that stands for itself has a pitch where its pixels would get into
+ * each other's way in the cache. */
 
 #include "exec/exec.h"
+
+/* Pixels that begin this many bytes apart, or a multiple, share few sets of a first-level
+ * cache; a line more from each to the next spreads them over all. */
+#define SET_BYTES 4096
+#define LINE_FLOATS 16
 
 typedef struct Finder {
     const NnGraph *graph;
@@ -76,6 +82,16 @@ static void alias_part(Finder *finder, const NnNode *node)
             (NnAlias){ node->inputs[0], node->op->first_channel(node->params) };
 }
 
+/* The pitch of a value whose users all know of pitches. */
+static int64_t spread_pixels(const NnTensor *tensor)
+{
+    int64_t channels = tensor->dims[3];
+
+    return channels > 0 && channels * (int64_t)sizeof(float) % SET_BYTES == 0
+               ? channels + LINE_FLOATS
+               : 0;
+}
+
 int nn_alias_find(const NnGraph *graph, NnAlias **ret_aliases)
 {
     size_t n = NN_MAX(graph->n_values, 1);
@@ -95,6 +111,9 @@ int nn_alias_find(const NnGraph *graph, NnAlias **ret_aliases)
     for (size_t i = 0; i < graph->n_nodes; i++)
         if (graph->nodes[i].op->flags & NN_OP_JOIN)
             alias_inputs(&finder, &graph->nodes[i]);
+    for (size_t i = 0; i < graph->n_values; i++)
+        if (!fixed[i] && aliases[i].in == NN_NO_VALUE)
+            aliases[i].pitch = spread_pixels(&graph->values[i].tensor);
     *ret_aliases = NN_TAKE(aliases);
     return 0;
 }

@@ -85,10 +85,12 @@ void nn_log(const NnContext *context, NnLogLevel level, const char *format, ...)
 typedef struct NnAlias {
     NnValueId in;       /* NN_NO_VALUE: it stands for itself */
     int64_t first;      /* channel */
+    int64_t pitch;      /* of one that stands for itself, in floats; 0: it is dense */
 } NnAlias;
 
 /* Of each value: inputs of a concat that can be made in their place there, and slices
- * that can be read where they are. The caller frees. -ENOMEM. */
+ * that can be read where they are; and pitches that spare the cache's sets. The caller
+ * frees. -ENOMEM. */
 NN_MUST_CHECK int nn_alias_find(const NnGraph *graph, NnAlias **ret_aliases);
 
 /* Gives each value that is neither constant nor unused a place, such that values

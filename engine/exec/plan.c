@@ -117,7 +117,11 @@ static int need_buffer(Planner *planner, NnValueId root, int i)
     int r;
 
     if (buffer->first < 0) {
-        r = nn_tensor_bytes(&planner->graph->values[root].tensor, &buffer->bytes);
+        NnTensor tensor = planner->graph->values[root].tensor;
+
+        if (planner->aliases[root].pitch)
+            tensor.dims[3] = planner->aliases[root].pitch;
+        r = nn_tensor_bytes(&tensor, &buffer->bytes);
         if (r < 0)
             return r;
         buffer->bytes = nn_align_up(NN_MAX(buffer->bytes, 1), 64);
@@ -242,7 +246,8 @@ static void place_values(const Planner *planner, size_t n_buffers, NnPlan *plan)
 
         for (; planner->aliases[id].in != NN_NO_VALUE; id = planner->aliases[id].in)
             first += planner->aliases[id].first;
-        if (id != (NnValueId)i)
+        plan->pitch[i] = planner->aliases[id].pitch;
+        if (id != (NnValueId)i && plan->pitch[i] == 0)
             plan->pitch[i] = graph->values[id].tensor.dims[3];
         plan->offset[i] = plan->offset[root_of(planner, id)];
         if (plan->offset[i] != SIZE_MAX)

@@ -11,7 +11,7 @@
 #define NNP_BYTE_ORDER 0x01020304u
 /* Raised with every change of this page, of the graph section, or of what an
  * operator packs. */
-#define NNP_FORMAT 2u
+#define NNP_FORMAT 3u
 /* Sections begin on a page of every kernel, large pages of arm64 included; read,
  * they may begin on any line of 64 bytes, as what is in them does. */
 #define NNP_SECTION_ALIGN ((size_t)64 << 10)

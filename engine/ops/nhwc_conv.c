@@ -18,12 +18,13 @@
  * weights passes over them. */
 #define GROUP_BYTES ((int64_t)16 << 10)
 #define GROUP_MAX 8
-/* Weights of a block of output channels, and pixels that a block of K is summed for:
- * both stay in the second-level cache meanwhile. */
-#define WEIGHT_BYTES ((int64_t)384 << 10)
+/* What a block of output channels keeps in the second-level cache, and pixels that a
+ * block of K is summed for; a picture of few pixels is one block. */
+#define BLOCK_BYTES ((int64_t)512 << 10)
 #define PIXEL_BLOCK 128
+#define PIXEL_BLOCK_MAX 256
 /* Output channels from which on pixels that lie apart are copied together. */
-#define GATHER_CHANNELS 64
+#define GATHER_CHANNELS 32
 /* Tiles a loop should have for each thread, so that all end together. */
 #define TILES_PER_THREAD 3
 
@@ -142,33 +143,70 @@ static size_t state_bytes(const Conv *c)
            (size_t)(panel_width(c, c->g.out_channels) * c->n_taps * c->run) * sizeof(float);
 }
 
-/* Column i of a panel, or zeros, of channels first to end: these few lines of the panel
- * stay in the cache until all of its columns are there. */
-static void pack_column(const Conv *c, const float *from, int64_t first, int64_t end,
-                        int64_t width, float *to)
+/* A block of K: taps tap…tap+n_taps-1, floats first…first+run-1 of each. */
+typedef struct KBlock {
+    int64_t tap, n_taps, first, run;
+} KBlock;
+
+static bool is_first(const KBlock *k)
+{
+    return k->tap == 0 && k->first == 0;
+}
+
+static bool is_last(const Conv *c, const KBlock *k)
+{
+    return k->tap + k->n_taps == c->n_taps && k->first + k->run == c->run;
+}
+
+/* To the next block, or the first of all where `k` is empty; false after the last. */
+static bool next_block(const Conv *c, KBlock *k)
+{
+    if (k->n_taps > 0 && is_last(c, k))
+        return false;
+    k->first += k->run;
+    if (k->first == c->run) {
+        k->first = 0;
+        k->tap += k->n_taps;
+    }
+    k->n_taps = NN_MIN(c->block_taps, c->n_taps - k->tap);
+    k->run = NN_MIN(c->block_run, c->run - k->first);
+    return true;
+}
+
+/* Where the weights of a panel lie: blocks of K one after the other, panels in each. */
+static int64_t panel_offset(const Conv *c, const KBlock *k, int64_t channel)
+{
+    return panel_width(c, c->g.out_channels) * (k->tap * c->run + k->first) +
+           channel * k->n_taps * k->run;
+}
+
+/* Column i of a panel, or zeros, of floats first to end of each tap of a block: these few
+ * lines of the panel stay in the cache until all of its columns are there. */
+static void pack_column(const Conv *c, const KBlock *k, const float *from, int64_t first,
+                        int64_t end, int64_t width, float *to)
 {
     for (int64_t run = first; run < end; run++)
-        for (int64_t tap = 0; tap < c->n_taps; tap++) {
-            int64_t k = tap * c->run + run;
+        for (int64_t i = 0; i < k->n_taps; i++) {
+            int64_t tap = k->tap + i, at = k->first + run;
 
-            to[k * width] = from ? from[c->planar ? k : run * c->n_taps + tap] : 0.0f;
+            to[(i * k->run + run) * width] =
+                from ? from[c->planar ? tap * c->run + at : at * c->n_taps + tap] : 0.0f;
         }
 }
 
 static void pack_weights(const Conv *c, const float *w, float *to)
 {
-    int64_t k_all = c->n_taps * c->run;
+    for (KBlock k = { 0 }; next_block(c, &k);)
+        for (int64_t j = 0; j < c->g.out_channels; j += c->kernel->nr) {
+            int64_t columns = NN_MIN(c->g.out_channels - j, c->kernel->nr);
+            int64_t width = panel_width(c, columns);
+            float *panel = to + panel_offset(c, &k, j);
 
-    for (int64_t j = 0; j < c->g.out_channels; j += c->kernel->nr) {
-        int64_t columns = NN_MIN(c->g.out_channels - j, c->kernel->nr);
-        int64_t width = panel_width(c, columns);
-
-        for (int64_t run = 0; run < c->run; run += PACK_RUN)
-            for (int64_t i = 0; i < width; i++)
-                pack_column(c, i < columns ? w + (j + i) * k_all : NULL, run,
-                            NN_MIN(run + PACK_RUN, c->run), width, to + i);
-        to += k_all * width;
-    }
+            for (int64_t run = 0; run < k.run; run += PACK_RUN)
+                for (int64_t i = 0; i < width; i++)
+                    pack_column(c, &k, i < columns ? w + (j + i) * c->n_taps * c->run : NULL,
+                                run, NN_MIN(run + PACK_RUN, k.run), width, panel + i);
+        }
 }
 
 static int create(const NnCall *call, bool planar, void **ret_state, size_t *ret_bytes)
@@ -275,22 +313,27 @@ static void flatten_pointwise(NnConvGeometry *g)
     g->in_h = g->out_h = 1;
 }
 
-/* Weights of a block of channels fit the cache; with threads, blocks are made smaller
- * until there are enough, pixels first. */
+/* Blocks of pixels share the weights of a block of channels, of which as many are taken as
+ * the cache holds. One block that has all pixels needs no more than one block of K at a
+ * time, and its sums. With threads, blocks are made smaller until there are enough,
+ * pixels first. */
 static void choose_blocks(Conv *c, unsigned threads)
 {
     int64_t nr = c->kernel->nr, panels = nn_div_up(c->g.out_channels, nr);
-    int64_t panel_bytes = c->n_taps * c->run * nr * (int64_t)sizeof(float);
-    int64_t wanted = threads > 1 ? (int64_t)threads * TILES_PER_THREAD : 1, blocks;
+    int64_t pixels = c->g.out_h * c->g.out_w, floats = c->n_taps * c->run, blocks;
+    int64_t wanted = threads > 1 ? (int64_t)threads * TILES_PER_THREAD : 1;
 
     c->tiles_in_row = nn_div_up(c->g.out_w, c->kernel->mr);
     c->tiles = c->g.out_h * c->tiles_in_row;
-    blocks = NN_MIN(nn_div_up(panels * panel_bytes, WEIGHT_BYTES), panels);
-    c->block_tiles = nn_div_up(PIXEL_BLOCK, c->kernel->mr);
+    c->block_tiles = pixels <= PIXEL_BLOCK_MAX ? c->tiles : nn_div_up(PIXEL_BLOCK, c->kernel->mr);
     c->block_tiles =
         NN_MIN(c->block_tiles, NN_MAX(nn_div_up(c->g.batch * c->tiles, wanted), 1));
     c->n_pixel_blocks = nn_div_up(c->tiles, c->block_tiles);
-    blocks = NN_MIN(NN_MAX(blocks, nn_div_up(wanted, c->g.batch * c->n_pixel_blocks)), panels);
+    if (c->g.batch * c->n_pixel_blocks == 1)
+        floats = c->block_taps * c->block_run + pixels;
+    blocks = nn_div_up(panels * nr * floats * (int64_t)sizeof(float), BLOCK_BYTES);
+    blocks = NN_MAX(blocks, nn_div_up(wanted, c->g.batch * c->n_pixel_blocks));
+    blocks = NN_MIN(blocks, panels);
     c->block_channels = nn_div_up(panels, blocks) * nr;
     c->n_channel_blocks = nn_div_up(c->g.out_channels, c->block_channels);
 }
@@ -308,12 +351,6 @@ static Place locate_tile(const Conv *c, int64_t index)
     p.pixels = NN_MAX(NN_MIN(width, c->g.out_w - p.x), 0);
     return p;
 }
-
-/* A block of K: taps tap…tap+n_taps-1, floats first…first+run-1 of each. */
-typedef struct KBlock {
-    int64_t tap, n_taps, first, run;
-    bool last;
-} KBlock;
 
 /* What one tile of the pool does. */
 typedef struct Block {
@@ -378,7 +415,7 @@ static bool make_tap(const Conv *c, const Block *b, const Place *t, int64_t tap,
         return false;
     row = c->planar ? b->picture + (tap / g->kernel_h * g->in_h + y) * g->in_w
                     : b->picture + y * g->in_w * g->in_pitch + k->first;
-    ret->k = tap * c->run + k->first;
+    ret->k = (tap - k->tap) * k->run;
     if (x >= 0 && last + reach < g->in_w && !is_gathered(c, b, k->run)) {
         int64_t pitch = c->planar ? 1 : g->in_pitch;
 
@@ -448,19 +485,19 @@ static void multiply_group(const Conv *c, const Block *b, const KBlock *k, NnCon
     int64_t end = b->channel + b->n_channels, nr = c->kernel->nr;
     NnConvPanel panel = {
         .channels = k->run,
-        .accumulate = k->tap > 0 || k->first > 0,
-        .activation = k->last ? &c->params->activation : NULL,
+        .accumulate = !is_first(k),
+        .activation = is_last(c, k) ? &c->params->activation : NULL,
         .ldy = c->g.out_pitch,
         .ldr = c->g.residual_pitch,
         .tiles = tiles,
         .n_tiles = n_tiles,
     };
 
-    for (int i = 0; i < n_tiles && !k->last; i++)
+    for (int i = 0; i < n_tiles && !is_last(c, k); i++)
         tiles[i].residual = NULL;
     for (int64_t j = b->channel; j < end; j += nr) {
         panel.columns = (int)NN_MIN(c->g.out_channels - j, nr);
-        panel.weights = weights + j * c->n_taps * c->run;
+        panel.weights = weights + panel_offset(c, k, j);
         panel.bias = bias ? (const float *)bias->data + j : NULL;
         if (c->kernel->ordered)
             touch_pixels(tiles, n_tiles, &panel);
@@ -497,18 +534,8 @@ static void conv_tile(void *argument, size_t index, unsigned worker)
     b.n_tiles = NN_MIN(c->block_tiles, c->tiles - b.tile);
     b.n_channels = NN_MIN(c->block_channels, c->g.out_channels - b.channel);
     b.picture = (const float *)c->call->in[0]->data + b.image * picture;
-    for (int64_t tap = 0; tap < c->n_taps; tap += c->block_taps)
-        for (int64_t first = 0; first < c->run; first += c->block_run) {
-            KBlock k = {
-                .tap = tap,
-                .n_taps = NN_MIN(c->block_taps, c->n_taps - tap),
-                .first = first,
-                .run = NN_MIN(c->block_run, c->run - first),
-            };
-
-            k.last = tap + k.n_taps == c->n_taps && first + k.run == c->run;
-            run_k_block(c, &b, &k);
-        }
+    for (KBlock k = { 0 }; next_block(c, &k);)
+        run_k_block(c, &b, &k);
 }
 
 static int run(const NnCall *call, bool planar)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Everything built lies here until the program ends: nothing to free. */
-static _Alignas(16) uint8_t memory[4 << 20];
+static _Alignas(16) uint8_t memory[32 << 20];
 static size_t used;
 
 static void *take(size_t n)
