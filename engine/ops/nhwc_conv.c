@@ -504,7 +504,8 @@ static void multiply_group(const Conv *c, const Block *b, const KBlock *k, NnCon
         c->kernel->func(&panel);
         for (int i = 0; i < n_tiles; i++) {
             tiles[i].y += nr;
-            tiles[i].residual += tiles[i].residual ? nr : 0;
+            if (tiles[i].residual)
+                tiles[i].residual += nr;
         }
     }
 }
