@@ -72,8 +72,8 @@ typedef struct NnF32Fma {
 } NnF32Fma;
 
 /* Winograd's convolution of winograd.h, in three steps over tiles of m×m outputs, each
- * with its patch of alpha×alpha inputs, alpha = m + 2, and so many products, one for each
- * position of the transformed patch. */
+ * with its patch of alpha×alpha inputs and so many products, one for each position of the
+ * transformed patch. */
 
 /* Transformed patches stand in lines of this many channels, line by line for all tiles
  * of a panel: what one patch writes then fills cache lines. */
@@ -91,7 +91,8 @@ typedef struct NnWinogradStrip {
     int64_t top, bottom, left, right;   /* rows and columns of the strip, end excluded, that
                                            are pixels; all others are zero */
     int64_t channels;
-    float *half;                /* scratch: (tiles·m + 2)·alpha·LINE floats */
+    float *half;                /* scratch: a line of alpha rows for each column of
+                                   pixels that the strip sees */
     float *v;
     int64_t position_stride;
 } NnWinogradStrip;

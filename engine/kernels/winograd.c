@@ -20,7 +20,7 @@
 typedef struct Plan {
     const NnF32Winograd *kernel;
     const NnConvGeometry *g;
-    int m, alpha, positions;
+    int m, stride, step, alpha, positions;
     int64_t tiles_h, tiles_w, n_tiles;
     int64_t channels, out_channels;     /* rounded up to whole vectors */
     int64_t depth;                      /* channels rounded up to whole lines */
@@ -31,10 +31,12 @@ typedef struct Plan {
     size_t v_bytes, products_bytes, edge_bytes;
 } Plan;
 
-bool nn_winograd_fits(const NnConvGeometry *g)
+bool nn_winograd_fits(const NnConvGeometry *g, int m)
 {
-    return g->kernel_h == 3 && g->kernel_w == 3 && g->stride_h == 1 && g->stride_w == 1 &&
-           g->dilation_h == 1 && g->dilation_w == 1;
+    int stride = nn_winograd_stride(m);
+
+    return g->kernel_h == 3 && g->kernel_w == 3 && g->stride_h == stride &&
+           g->stride_w == stride && g->dilation_h == 1 && g->dilation_w == 1;
 }
 
 static int64_t round_up(int64_t n, int64_t step)
@@ -45,9 +47,9 @@ static int64_t round_up(int64_t n, int64_t step)
 int64_t nn_winograd_weights(const NnKernels *kernels, int m, int64_t out_channels,
                             int64_t channels)
 {
-    int lanes = kernels->f32_winograd.lanes;
+    int lanes = kernels->f32_winograd.lanes, alpha = nn_winograd_alpha(m);
 
-    return (m + 2) * (m + 2) * round_up(out_channels, lanes) * round_up(channels, lanes);
+    return alpha * alpha * round_up(out_channels, lanes) * round_up(channels, lanes);
 }
 
 /* Output channels side by side, of which one channel's weights are transformed at once. */
@@ -83,15 +85,16 @@ void nn_winograd_pack(const NnKernels *kernels, int m, const float *weights, int
 {
     const NnF32Winograd *kernel = &kernels->f32_winograd;
     int64_t depth = round_up(channels, kernel->lanes), wide = round_up(out_channels, kernel->lanes);
+    int alpha = nn_winograd_alpha(m);
 
     for (int64_t first = 0; first < wide; first += kernel->columns) {
         int64_t chunk = first / kernel->chunk * kernel->chunk;
         int64_t stride = depth * NN_MIN(kernel->chunk, wide - chunk);
         int64_t width = NN_MIN(kernel->columns, wide - first);
-        float *u = packed + chunk * depth * (m + 2) * (m + 2) + (first - chunk) * depth;
+        float *u = packed + chunk * depth * alpha * alpha + (first - chunk) * depth;
 
         for (int64_t c = 0; c < depth; c++, u += width)
-            pack_row(nn_winograd_matrices(m), m + 2, weights + (first * channels + c) * 9,
+            pack_row(nn_winograd_matrices(m), alpha, weights + (first * channels + c) * 9,
                      channels * 9, c < channels ? NN_MIN(width, out_channels - first) : 0, width,
                      u, stride);
     }
@@ -126,8 +129,9 @@ static Plan make_plan(const NnConvGeometry *g, const NnF32Winograd *kernel, int 
         .kernel = kernel,
         .g = g,
         .m = m,
-        .alpha = m + 2,
-        .positions = (m + 2) * (m + 2),
+        .stride = nn_winograd_stride(m),
+        .step = nn_winograd_step(m),
+        .alpha = nn_winograd_alpha(m),
         .tiles_h = nn_div_up(g->out_h, m),
         .tiles_w = nn_div_up(g->out_w, m),
         .channels = round_up(g->channels, kernel->lanes),
@@ -135,6 +139,7 @@ static Plan make_plan(const NnConvGeometry *g, const NnF32Winograd *kernel, int 
         .depth = round_up(g->channels, NN_WINOGRAD_LINE),
     };
 
+    p.positions = p.alpha * p.alpha;
     p.n_tiles = g->batch * p.tiles_h * p.tiles_w;
     choose_block(&p, threads);
     p.n_chunks = nn_div_up(p.out_channels, kernel->chunk);
@@ -142,7 +147,8 @@ static Plan make_plan(const NnConvGeometry *g, const NnF32Winograd *kernel, int 
     p.v_bytes = (size_t)(p.positions * p.v_stride) * sizeof(float);
     p.products_bytes = (size_t)(p.block * p.positions * kernel->chunk) * sizeof(float);
     /* A strip; or a tile, its residual and its bias. */
-    p.edge_bytes = (size_t)NN_MAX((kernel->rows * m + 2) * p.alpha * NN_WINOGRAD_LINE,
+    p.edge_bytes = (size_t)NN_MAX(((kernel->rows - 1) * p.step + p.alpha) * p.alpha *
+                                      NN_WINOGRAD_LINE,
                                   (2 * m * m + 1) * EDGE_CHANNELS) * sizeof(float);
     return p;
 }
@@ -234,7 +240,7 @@ static void transform_panel(const Run *run, const Block *b, int64_t panel)
 
     for (int64_t i = begin; i < end; i += strip.tiles) {
         Place at = locate_tile(p, b->first + i);
-        int64_t y = at.y - g->pad_top, x = at.x - g->pad_left;
+        int64_t y = at.y * p->stride - g->pad_top, x = at.x * p->stride - g->pad_left;
 
         strip.tiles = NN_MIN(end - i, p->tiles_w - at.x / p->m);
         strip.x = run->call->x + ((at.image * g->in_h + y) * g->in_w + x) * g->in_pitch;

@@ -29,20 +29,23 @@ static int prepare(const NnNode *node, void *params, NnError *error)
     r = nn_node_int(node, "tile", 0, &p->tile, error);
     if (r < 0)
         return r;
-    if (p->tile != 2 && p->tile != 4 && p->tile != 6)
+    if (p->tile < 2 || p->tile > 6 || p->tile == 5)
         return nn_error_set(error, -EBADMSG, "attribute 'tile' is %lld", (long long)p->tile);
     return 0;
 }
 
 static int geometry(const NnCall *call, NnConvGeometry *ret)
 {
+    const WinogradParams *p = call->params;
     int r;
 
     r = nn_nhwc_conv_geometry(call, ret);
     if (r < 0)
         return r;
-    if (!nn_winograd_fits(ret))
-        return nn_error_set(call->error, -EBADMSG, "Winograd's algorithm does 3×3 of stride 1");
+    if (!nn_winograd_fits(ret, (int)p->tile))
+        return nn_error_set(call->error, -EBADMSG,
+                            "Winograd's algorithm with tile %lld does no such convolution",
+                            (long long)p->tile);
     return 0;
 }
 
@@ -178,7 +181,16 @@ static const char *algorithm(const NnCall *call)
 {
     const WinogradParams *p = call->params;
 
-    return p->tile == 2 ? "winograd 2" : p->tile == 4 ? "winograd 4" : "winograd 6";
+    switch (p->tile) {
+    case 2:
+        return "winograd 2";
+    case 3:
+        return "winograd 3 of stride 2";
+    case 4:
+        return "winograd 4";
+    default:
+        return "winograd 6";
+    }
 }
 
 const NnOp nn_op_nhwc_conv_winograd = {

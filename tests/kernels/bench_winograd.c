@@ -2,7 +2,8 @@
 
 /* bench_winograd [ISA [M [LAYER]]]: time and GFLOP/s of the sum that Winograd's
  * convolution stands for, on one thread, over the 3×3 layers of YOLOv7-tiny, YOLOv5m,
- * YOLOv7 and ResNet; the ceiling is what bench_gemm says, times what F(M,3) saves. With
+ * YOLOv7 and ResNet, with M = 3 of stride 2 and the same output; the ceiling is what
+ * bench_gemm says, times what F(M,3) saves. With
  * BENCH_SECONDS=0 every layer runs twice, and on aarch64 the second run stands between the
  * markers of a counting simulator. */
 
@@ -13,6 +14,7 @@
 
 #include "base/util.h"
 #include "kernels/winograd.h"
+#include "kernels/winograd/matrices.h"
 
 #if defined(__aarch64__)
 #define MARK_START() __asm__ volatile("hint #0x70" ::: "memory")
@@ -95,14 +97,15 @@ static double time_layer(const NnWinograd *w, const NnKernels *kernels, double s
 static void bench_layer(const Layer *l, const NnKernels *kernels, int m, double seconds)
 {
     NnActivation activation = { .kind = l->activation, .alpha = 0.1f };
+    int64_t stride = nn_winograd_stride(m), in_size = l->size * stride;
     int64_t pixels = l->size * l->size, tiles = nn_div_up(l->size, m) * nn_div_up(l->size, m);
     NnWinograd w = {
         .geometry = {
             .batch = 1,
-            .in_h = l->size, .in_w = l->size, .channels = l->channels, .in_pitch = l->channels,
+            .in_h = in_size, .in_w = in_size, .channels = l->channels, .in_pitch = l->channels,
             .out_h = l->size, .out_w = l->size, .out_channels = l->out_channels,
             .out_pitch = l->out_channels,
-            .kernel_h = 3, .kernel_w = 3, .stride_h = 1, .stride_w = 1,
+            .kernel_h = 3, .kernel_w = 3, .stride_h = stride, .stride_w = stride,
             .dilation_h = 1, .dilation_w = 1, .pad_top = 1, .pad_left = 1,
         },
         .m = m,
@@ -111,7 +114,7 @@ static void bench_layer(const Layer *l, const NnKernels *kernels, int m, double 
     float *packed = filled(nn_winograd_weights(kernels, m, l->out_channels, l->channels));
     double flops = 2.0 * (double)(l->channels * l->out_channels), spent;
 
-    w.x = filled(pixels * l->channels);
+    w.x = filled(in_size * in_size * l->channels);
     w.weights = packed;
     w.bias = filled(l->out_channels);
     w.y = filled(pixels * l->out_channels);
@@ -119,7 +122,7 @@ static void bench_layer(const Layer *l, const NnKernels *kernels, int m, double 
     spent = time_layer(&w, kernels, seconds);
     printf("%-8s F(%d,3) %9.3f ms %8.1f GFLOP/s, executed %7.1f\n", l->name, m, 1e3 * spent,
            1e-9 * 9 * flops * (double)pixels / spent,
-           1e-9 * flops * (double)(tiles * (m + 2) * (m + 2)) / spent);
+           1e-9 * flops * (double)(tiles * nn_winograd_alpha(m) * nn_winograd_alpha(m)) / spent);
     free((float *)w.x);
     free(packed);
     free((float *)w.bias);
@@ -141,7 +144,7 @@ int main(int argc, char **argv)
     nn_kernels_select(isa, &kernels);
     printf("%s\n", kernels.f32_winograd.name);
     for (size_t i = 0; i < NN_ARRAY_SIZE(layers); i++)
-        for (int m = 2; m <= 6; m += 2)
+        for (int m = 2; m <= 6; m += m == 4 ? 2 : 1)
             if ((only == 0 || only == m) && (argc < 4 || strcmp(argv[3], layers[i].name) == 0))
                 bench_layer(&layers[i], &kernels, m, text ? atof(text) : 0.3);
     return 0;

@@ -22,12 +22,12 @@ static void input_patch(const NnWinogradStrip *s, int64_t tile, int64_t c, float
 {
     const NnWinogradMatrices *w = nn_winograd_matrices(s->m);
     double half[WINOGRAD_ALPHA_MAX][WINOGRAD_ALPHA_MAX] = { 0 };
-    int alpha = s->m + 2;
+    int alpha = nn_winograd_alpha(s->m), step = nn_winograd_step(s->m);
 
     for (int i = 0; i < alpha; i++)
         for (int j = 0; j < alpha; j++)
             for (int k = 0; k < alpha; k++)
-                half[i][j] += w->bt[i][k] * pixel(s, k, tile * s->m + j, c);
+                half[i][j] += w->bt[i][k] * pixel(s, k, tile * step + j, c);
     for (int i = 0; i < alpha; i++)
         for (int j = 0; j < alpha; j++) {
             double sum = 0;
@@ -66,7 +66,7 @@ void nn_f32_winograd_multiply__c(const float *v, const float *u, int64_t channel
 void nn_f32_winograd_output__c(const NnWinogradProduct *p)
 {
     const NnWinogradMatrices *w = nn_winograd_matrices(p->m);
-    int alpha = p->m + 2;
+    int alpha = nn_winograd_alpha(p->m);
 
     for (int64_t c = 0; c < p->channels; c++) {
         double half[WINOGRAD_ALPHA_MAX][WINOGRAD_ALPHA_MAX] = { 0 };

@@ -7,6 +7,12 @@
 #include "kernels/activation/f32_activation_simd.h"
 #include "kernels/winograd/matrices.h"
 
+/* Pictures whose rows are a multiple of this many bytes are copied column by column; 0:
+ * the cache has ways enough. */
+#ifndef WINOGRAD_SET_BYTES
+#define WINOGRAD_SET_BYTES 0
+#endif
+
 /* Known here, so that all products of a tile lie at constant distances. */
 #define WINOGRAD_CHUNK (VEC_LANES > 8 ? 64 : 32)
 
@@ -88,22 +94,37 @@ VEC_INLINE void input_group(int m, int group, const Vec *d, Vec *t)
 /* Stops gcc from keeping a multiple of every stride for the next round, on the stack. */
 #define FORGET(stride) __asm__("" : "+r"(stride))
 
+/* Even pixels, then odd ones. */
+VEC_INLINE void input_line_3(const Vec *d, Vec *t)
+{
+    t[0] = vec_sub(d[0], d[4]);
+    t[1] = vec_add(d[4], d[2]);
+    t[2] = vec_sub(d[4], d[2]);
+    t[3] = vec_sub(d[6], d[2]);
+    t[4] = d[1];
+    t[5] = d[3];
+    t[6] = d[5];
+}
+
 /* All rows of Bᵀ. */
 VEC_INLINE void input_line(int m, const Vec *d, Vec *t)
 {
+    if (m == 3) {
+        input_line_3(d, t);
+        return;
+    }
 #pragma GCC unroll 8
     for (int g = 0; g < m / 2 + 2; g++)
         input_group(m, g, d, t + (g ? 2 * g - 1 : 0));
 }
 
-/* One pixel column of a strip along its height. `checked`: not all of its rows lie in
- * the picture, or not all floats of a vector are channels. */
-VEC_INLINE void input_column(int m, bool checked, const NnWinogradStrip *s, int64_t x, int64_t c,
-                             float *half)
+/* One pixel column of a strip along its height, from `from` on. `checked`: not all of its
+ * rows lie in the picture, or not all floats of a vector are channels. */
+VEC_INLINE void input_column(int m, bool checked, const NnWinogradStrip *s, const float *from,
+                             int64_t row_stride, int64_t c, float *half)
 {
-    const int alpha = m + 2;
-    const float *from = s->x + x * s->pitch + c;
-    int64_t row_stride = s->row_stride, n = NN_MIN(s->channels - c, VEC_LANES);
+    const int alpha = nn_winograd_alpha(m);
+    int64_t n = NN_MIN(s->channels - c, VEC_LANES);
     Vec d[8], t[8];
 
     FORGET(row_stride);
@@ -126,7 +147,7 @@ VEC_INLINE void input_column(int m, bool checked, const NnWinogradStrip *s, int6
 /* The patch of one tile along its width. */
 VEC_INLINE void input_tile(int m, const float *half, float *v, int64_t position_stride)
 {
-    const int alpha = m + 2;
+    const int alpha = nn_winograd_alpha(m);
 
     FORGET(position_stride);
 #pragma GCC unroll 8
@@ -143,43 +164,70 @@ VEC_INLINE void input_tile(int m, const float *half, float *v, int64_t position_
     }
 }
 
+/* One line of channels of a column whose rows share so few sets of the first-level cache
+ * that it would be read anew for each vector: a copy of it. */
+VEC_INLINE void gather_column(int alpha, const float *from, int64_t row_stride, int64_t n,
+                              float *to)
+{
+#pragma GCC unroll 8
+    for (int i = 0; i < alpha; i++)
+        for (int64_t j = 0; j < n; j += VEC_LANES)
+            vec_store(to + i * NN_WINOGRAD_LINE + j, vec_load(from + i * row_stride + j));
+}
+
+static inline bool rows_collide(const NnWinogradStrip *s)
+{
+    return WINOGRAD_SET_BYTES > 0 &&
+           s->row_stride * (int64_t)sizeof(float) % NN_MAX(WINOGRAD_SET_BYTES, 1) == 0;
+}
+
 /* Columns first to last of a strip, of one line of channels. */
 VEC_INLINE void input_columns(int m, const NnWinogradStrip *s, int64_t c, int64_t first,
                               int64_t last, float *half)
 {
-    const int alpha = m + 2;
-    int64_t end = NN_MIN(c + NN_WINOGRAD_LINE, s->channels);
+    const int alpha = nn_winograd_alpha(m);
+    int64_t n = NN_MIN(s->channels - c, NN_WINOGRAD_LINE), row_stride = s->row_stride;
     bool rows = s->top <= 0 && s->bottom >= alpha;
+    bool gathered = rows && n % VEC_LANES == 0 && rows_collide(s);
 
     for (int64_t x = first; x <= last; x++) {
+        const float *from = s->x + x * s->pitch + c;
         float *to = half + x * alpha * NN_WINOGRAD_LINE;
+        _Alignas(64) float copy[8 * NN_WINOGRAD_LINE];
 
         if (x < s->left || x >= s->right) {
             memset(to, 0, (size_t)(alpha * NN_WINOGRAD_LINE) * sizeof(float));
             continue;
         }
-        for (int64_t i = c; i < end; i += VEC_LANES, to += VEC_LANES)
-            if (rows && i + VEC_LANES <= end)
-                input_column(m, false, s, x, i, to);
+        if (gathered) {
+            gather_column(alpha, from, row_stride, n, copy);
+            from = copy;
+            row_stride = NN_WINOGRAD_LINE;
+        }
+        for (int64_t i = 0; i < n; i += VEC_LANES)
+            if (rows && i + VEC_LANES <= n)
+                input_column(m, false, s, from + i, row_stride, c + i, to + i);
             else
-                input_column(m, true, s, x, i, to);
+                input_column(m, true, s, from + i, row_stride, c + i, to + i);
+        row_stride = s->row_stride;
     }
 }
 
-/* Neighbours share two columns. */
+/* Neighbours share columns: two, or one with stride 2. */
 VEC_INLINE void input_as(int m, const NnWinogradStrip *strip)
 {
+    const int alpha = nn_winograd_alpha(m), step = nn_winograd_step(m), shared = alpha - step;
     const NnWinogradStrip s = *strip;
 
     for (int64_t c = 0; c < s.channels; c += NN_WINOGRAD_LINE) {
         int64_t n = NN_MIN(s.channels - c, NN_WINOGRAD_LINE);
 
-        input_columns(m, &s, c, 0, 1, s.half);
+        input_columns(m, &s, c, 0, shared - 1, s.half);
         for (int64_t tile = 0; tile < s.tiles; tile++) {
-            const float *half = s.half + tile * m * (m + 2) * NN_WINOGRAD_LINE;
+            const float *half = s.half + tile * step * alpha * NN_WINOGRAD_LINE;
             float *v = s.v + c * s.rows + tile * NN_WINOGRAD_LINE;
 
-            input_columns(m, &s, c, tile * m + 2, tile * m + m + 1, s.half);
+            input_columns(m, &s, c, tile * step + shared, tile * step + alpha - 1, s.half);
             for (int64_t i = 0; i < n; i += VEC_LANES)
                 input_tile(m, half + i, v + i, s.position_stride);
         }
@@ -191,6 +239,9 @@ static inline void input_all(const NnWinogradStrip *strip)
     switch (strip->m) {
     case 2:
         input_as(2, strip);
+        break;
+    case 3:
+        input_as(3, strip);
         break;
     case 4:
         input_as(4, strip);
@@ -208,6 +259,18 @@ VEC_INLINE void output_half_2(int odd, const Vec *s, Vec *y)
         y[0] = vec_add(vec_sub(s[1], s[2]), s[3]);
     else
         y[0] = vec_add(vec_add(s[1], s[2]), s[0]);
+}
+
+VEC_INLINE void output_half_3(int odd, const Vec *s, Vec *y)
+{
+    if (odd) {
+        y[0] = vec_add(vec_sub(s[1], s[2]), s[5]);
+    } else {
+        Vec a = vec_add(s[1], s[2]);
+
+        y[0] = vec_add(vec_add(s[0], a), s[4]);
+        y[1] = vec_add(vec_add(s[3], a), s[6]);
+    }
 }
 
 VEC_INLINE void output_half_4(int odd, const Vec *s, Vec *y)
@@ -248,6 +311,8 @@ VEC_INLINE void output_half(int m, int odd, const Vec *s, Vec *y)
 {
     if (m == 2)
         output_half_2(odd, s, y);
+    else if (m == 3)
+        output_half_3(odd, s, y);
     else if (m == 4)
         output_half_4(odd, s, y);
     else
@@ -258,7 +323,7 @@ VEC_INLINE void output_half(int m, int odd, const Vec *s, Vec *y)
 VEC_INLINE void output_rows(int m, int first, int last, NnActivationKind kind, bool residual,
                             const NnWinogradProduct *p, int64_t c, Vec bias)
 {
-    const int alpha = m + 2, half = m / 2, rows = half * (last - first + 1);
+    const int alpha = nn_winograd_alpha(m), rows = first == last ? m / 2 : m;
     const float *products = p->products + c, *r = residual ? p->residual + c : NULL;
     int64_t y_row = p->y_row, y_pitch = p->y_pitch, r_row = p->residual_row;
     int64_t r_pitch = p->residual_pitch;
@@ -359,6 +424,9 @@ static inline void output_all(const NnWinogradProduct *product)
     switch (product->m) {
     case 2:
         output_kind(2, product);
+        break;
+    case 3:
+        output_kind(3, product);
         break;
     case 4:
         output_kind(4, product);

@@ -5,7 +5,27 @@
  * infinity for F(2,3); 0, ±√2, ±1/√2, infinity for F(4,3), whose error is a quarter of
  * that of the usual 0, ±1, ±2; and 0, ±1, ±2, ±1/2, infinity for F(6,3). On the choice
  * of points: Barabasz, Anderson, Soodhalter, Gregg, "Error Analysis and Improving the
- * Accuracy of Winograd Convolution for Deep Neural Networks", 2020. */
+ * Accuracy of Winograd Convolution for Deep Neural Networks", 2020.
+ *
+ * With stride 2 the outer taps see the even pixels alone and the middle tap the odd ones:
+ * three outputs are F(3,2) over the even, with the points 0, ±1 and infinity, and three
+ * plain products; seven instead of nine. */
+
+static inline int nn_winograd_stride(int m)
+{
+    return m == 3 ? 2 : 1;
+}
+
+/* Inputs from one tile to the next, and of a patch. */
+static inline int nn_winograd_step(int m)
+{
+    return m * nn_winograd_stride(m);
+}
+
+static inline int nn_winograd_alpha(int m)
+{
+    return nn_winograd_step(m) + 3 - nn_winograd_stride(m);
+}
 
 #define WINOGRAD_SQRT2 1.41421356237309504880f
 #define WINOGRAD_ALPHA_MAX 8
@@ -16,7 +36,7 @@ typedef struct NnWinogradMatrices {
     double at[WINOGRAD_ALPHA_MAX - 2][WINOGRAD_ALPHA_MAX];
 } NnWinogradMatrices;
 
-/* Of m = 2, 4 or 6. */
+/* Of m = 2, 4 or 6, or of 3 with stride 2. */
 static inline const NnWinogradMatrices *nn_winograd_matrices(int m)
 {
 #define R 1.41421356237309504880
@@ -49,8 +69,15 @@ static inline const NnWinogradMatrices *nn_winograd_matrices(int m)
                     { 0, 1, 1, 16, 16, 0.0625, 0.0625, 0 },
                     { 0, 1, -1, 32, -32, 0.03125, -0.03125, 1 } },
         },
+        {
+            .g = { { 1, 0, 0 }, { 0.5, 0, 0.5 }, { 0.5, 0, -0.5 }, { 0, 0, 1 }, { 0, 1, 0 },
+                   { 0, 1, 0 }, { 0, 1, 0 } },
+            .bt = { { 1, 0, 0, 0, -1 }, { 0, 0, 1, 0, 1 }, { 0, 0, -1, 0, 1 },
+                    { 0, 0, -1, 0, 0, 0, 1 }, { 0, 1 }, { 0, 0, 0, 1 }, { 0, 0, 0, 0, 0, 1 } },
+            .at = { { 1, 1, 1, 0, 1 }, { 0, 1, -1, 0, 0, 1 }, { 0, 1, 1, 1, 0, 0, 1 } },
+        },
     };
 #undef R
 
-    return &matrices[m / 2 - 1];
+    return &matrices[m == 3 ? 3 : m / 2 - 1];
 }
