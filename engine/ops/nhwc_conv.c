@@ -23,8 +23,10 @@
 #define BLOCK_BYTES ((int64_t)512 << 10)
 #define PIXEL_BLOCK 128
 #define PIXEL_BLOCK_MAX 256
-/* Output channels from which on pixels that lie apart are copied together. */
+/* Output channels from which on pixels that lie apart are copied together, if a tile of
+ * them spans more than this. */
 #define GATHER_CHANNELS 32
+#define NEAR_BYTES ((int64_t)8 << 10)
 /* Tiles a loop should have for each thread, so that all end together. */
 #define TILES_PER_THREAD 3
 
@@ -393,8 +395,10 @@ static void touch(const NnConvTap *tap, int64_t pixels, int64_t run)
  * power of two apart, and panel after panel reads them. */
 static bool is_gathered(const Conv *c, const Block *b, int64_t run)
 {
-    return c->kernel->ordered && !c->planar && c->g.stride_w * c->g.in_pitch != run &&
-           b->n_channels >= GATHER_CHANNELS;
+    int64_t step = c->g.stride_w * c->g.in_pitch;
+
+    return c->kernel->ordered && !c->planar && step != run && b->n_channels >= GATHER_CHANNELS &&
+           step * c->kernel->mr * (int64_t)sizeof(float) > NEAR_BYTES;
 }
 
 /* One tap of a tile; false when it sees padding alone. `*copies` moves on when the
