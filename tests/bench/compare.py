@@ -151,7 +151,7 @@ def profile(case):
 def estimates(case, tool, before):
     """Of the engine as it is, and of another program: COMMIT=PROGRAM."""
     told = {}
-    for key, at, program in [('a72', page.commit(), a72.STATIC),
+    for key, at, program in [('a72', released.commit(), a72.STATIC),
                              *([('a72_before', *before.split('=', 1))] if before else [])]:
         found = a72.estimate(tool, program, case.model)
         if found:
@@ -175,7 +175,7 @@ def measure(case, args):
         kinds += [engines.OnnxRuntime, engines.OpenCv]
         kinds += [engines.PyTorch] if case.torch else []
     told = {'threads': {}, 'ours': compiled(case), 'profile': profile(case),
-            'commit': page.commit(), 'device': released.device(), 'compiler': released.compiler(),
+            'commit': released.commit(), 'device': released.device(), 'compiler': released.compiler(),
             'kernel': platform.release(), 'load': round(os.getloadavg()[0], 1), 'versions': versions()}
     for threads in args.threads:
         told['threads'][str(threads)] = measure_threads(kinds, case, threads, args.rounds)

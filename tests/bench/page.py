@@ -35,10 +35,6 @@ PEAK_MB = {'yolov7-tiny': 59, 'resnet18': 103, 'yolov5m-640': 208}
 OF_BEST, OF_A72, NNP_MS, SLACK, SPEED_UP, SPEED_UP_GFLOP = 0.95, 0.85, 5, 10 * MIB, 1.8, 1
 
 
-def commit():
-    return released.output('git', 'describe', '--always', '--dirty') or 'unknown'
-
-
 def bar(value, limit, digits=2):
     """`value`, and whether it is within the limit or how far from it."""
     told = f'{value:.{digits}f} of {limit:.{digits}f}'

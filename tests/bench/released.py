@@ -47,13 +47,19 @@ def options():
     return {o['name']: o['value'] for o in told}
 
 
+def commit():
+    """The commit at work, marked where more differs from it than pages that are written."""
+    changed = output('git', 'status', '--porcelain', '--untracked-files=no', '--', ':!docs',
+                     ':!models/*.md')
+    return (output('git', 'describe', '--always') or 'unknown') + ('-dirty' if changed else '')
+
+
 def head(threads):
-    commit = output('git', 'describe', '--always', '--dirty')
     of = options()
     print(f'device    {device()}, {os.cpu_count()} processors, Linux {platform.release()}')
     print(f'compiler  {compiler()}, -O{of.get("optimization", "?")}')
     print(f'threads   {threads or os.cpu_count()}')
-    print(f'commit    {commit or "unknown"}\n')
+    print(f'commit    {commit()}\n')
 
 
 def bench(name, threads, iters):

@@ -281,7 +281,6 @@ class Soak:
 
 
 def page(lines):
-    commit = released.output('git', 'describe', '--always', '--dirty') or 'unknown'
     return '\n'.join([
         '# Hours on end', '',
         'This page is written by `./run soak`: the real daemon between a broker and a camera that '
@@ -290,7 +289,7 @@ def page(lines):
         f'that of the second (memory: by more than {RSS_KIB} KiB or {100 * RSS_SHARE:g} %); '
         f'samples are taken every {SAMPLE_S} seconds,', f'the first {100 * WARM_SHARE:g} % and '
         f'{CALM_S} seconds after every disturbance aside.', '',
-        f'Measured on {released.device()}, {os.cpu_count()} processors, at commit `{commit}`.', '',
+        f'Measured on {released.device()}, {os.cpu_count()} processors, at commit `{released.commit()}`.', '',
         *lines, ''])
 
 
