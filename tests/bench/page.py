@@ -3,8 +3,6 @@
 import json
 import pathlib
 
-import released
-
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / 'docs' / 'benchmarks.md'
 TITLES = {
