@@ -45,7 +45,7 @@ typedef struct Conv {
     int64_t n_taps, run;        /* taps and floats that each has side by side */
     int64_t block_taps, block_run;      /* of them in one block of K */
     int64_t group;              /* tiles */
-    int64_t tiles_in_row, tiles;        /* of a picture */
+    int64_t tile_width, tiles_in_row, tiles;    /* of a picture */
     int64_t block_tiles, n_pixel_blocks;
     int64_t block_channels, n_channel_blocks;
     char *scratch;
@@ -326,6 +326,7 @@ static void choose_blocks(Conv *c, unsigned threads)
     int64_t wanted = threads > 1 ? (int64_t)threads * TILES_PER_THREAD : 1;
 
     c->tiles_in_row = nn_div_up(c->g.out_w, c->kernel->mr);
+    c->tile_width = nn_div_up(c->g.out_w, c->tiles_in_row);
     c->tiles = c->g.out_h * c->tiles_in_row;
     c->block_tiles = pixels <= PIXEL_BLOCK_MAX ? c->tiles : nn_div_up(PIXEL_BLOCK, c->kernel->mr);
     c->block_tiles =
@@ -347,11 +348,27 @@ typedef struct Place {
 
 static Place locate_tile(const Conv *c, int64_t index)
 {
-    int64_t width = nn_div_up(c->g.out_w, c->tiles_in_row);
-    Place p = { .y = index / c->tiles_in_row, .x = index % c->tiles_in_row * width };
+    int64_t y = c->g.out_h > 1 ? index / c->tiles_in_row : 0;
+    Place p = { .y = y, .x = (index - y * c->tiles_in_row) * c->tile_width };
 
-    p.pixels = NN_MAX(NN_MIN(width, c->g.out_w - p.x), 0);
+    p.pixels = NN_MAX(NN_MIN(c->tile_width, c->g.out_w - p.x), 0);
     return p;
+}
+
+/* Where a tap lies in the kernel, and the plane that it reads. A division takes as long as
+ * twenty multiply-adds, and most convolutions have one tap. */
+typedef struct TapPlace {
+    int64_t plane, y, x;
+} TapPlace;
+
+static TapPlace locate_tap(const Conv *c, int64_t tap)
+{
+    int64_t columns = c->planar ? 1 : c->g.kernel_w, row;
+
+    if (c->n_taps == 1)
+        return (TapPlace){ 0 };
+    row = tap / columns;
+    return (TapPlace){ row / c->g.kernel_h, row % c->g.kernel_h, tap % columns };
 }
 
 /* What one tile of the pool does. */
@@ -407,9 +424,9 @@ static bool make_tap(const Conv *c, const Block *b, const Place *t, int64_t tap,
                      float **copies, NnConvTap *ret)
 {
     const NnConvGeometry *g = &c->g;
-    int64_t columns = c->planar ? 1 : g->kernel_w, ky = tap / columns % g->kernel_h;
-    int64_t y = t->y * g->stride_h - g->pad_top + ky * g->dilation_h;
-    int64_t x = t->x * g->stride_w - g->pad_left + tap % columns * g->dilation_w;
+    TapPlace at = locate_tap(c, tap);
+    int64_t y = t->y * g->stride_h - g->pad_top + at.y * g->dilation_h;
+    int64_t x = t->x * g->stride_w - g->pad_left + at.x * g->dilation_w;
     int64_t last = x + (t->pixels - 1) * g->stride_w, reach = c->planar ? k->run - 1 : 0;
     const float *row;
 
@@ -417,7 +434,7 @@ static bool make_tap(const Conv *c, const Block *b, const Place *t, int64_t tap,
     last += c->planar ? k->first : 0;
     if (y < 0 || y >= g->in_h || last + reach < 0 || x >= g->in_w)
         return false;
-    row = c->planar ? b->picture + (tap / g->kernel_h * g->in_h + y) * g->in_w
+    row = c->planar ? b->picture + (at.plane * g->in_h + y) * g->in_w
                     : b->picture + y * g->in_w * g->in_pitch + k->first;
     ret->k = (tap - k->tap) * k->run;
     if (x >= 0 && last + reach < g->in_w && !is_gathered(c, b, k->run)) {
@@ -425,7 +442,7 @@ static bool make_tap(const Conv *c, const Block *b, const Place *t, int64_t tap,
 
         ret->x = row + x * pitch;
         ret->stride = g->stride_w * pitch;
-        if (c->kernel->ordered && tap % columns < g->stride_w)
+        if (c->kernel->ordered && at.x < g->stride_w)
             touch(ret, t->pixels, k->run);
         return true;
     }
