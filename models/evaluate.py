@@ -250,13 +250,13 @@ def measure_yolo(model, task, sources, threshold):
             flat = [h for met, _ in hits.values() for h in met]
             precision, recall = measures.precision_recall(
                 flat, sum(total for _, total in hits.values()), threshold)
-            ap = np.mean([measures.average_precision(*h) for h in hits.values()])
-            exact = None
+            areas = [measures.average_precision(*h) for h in hits.values()]
+            ap, exact = np.mean(areas) if areas else None, None
             if task == "reader":
                 exact = np.mean([same_text(f[f[:, 4] > threshold], t, plates.ALPHABET)
                                  for f, t in zip(found[r], truth)])
             elif not hits:
-                precision = recall = ap = None
+                precision = recall = None
                 exact = np.mean([not (f[:, 4] >= threshold).any() for f in found[r]])
             yield name, len(truth), r, precision, recall, ap, exact, apart
 
