@@ -38,7 +38,8 @@ def device():
 def compiler():
     """The first line that the compiler of the build says about itself."""
     commands = json.loads((BUILD / 'compile_commands.json').read_text())
-    told = output(commands[0]['command'].split()[0], '--version')
+    words = [w for w in commands[0]['command'].split() if not w.endswith('ccache')]
+    told = output(words[0], '--version')
     return told.splitlines()[0] if told else 'unknown compiler'
 
 
