@@ -142,7 +142,7 @@ def _font(path, px):
 
 
 @functools.lru_cache(maxsize=20000)
-def _word_mask(path, word, px):
+def word_mask(path, word, px):
     """Coverage mask of a word, cut to its ink; None where the font has no ink for it."""
     font = _font(path, px)
     x0, y0, x1, y1 = font.getbbox(word)
@@ -292,7 +292,7 @@ class _Face:
             bar = self.bar and char == "1"
             return _die_glyph("I" if bar else char, gw, h, stroke, self.radius,
                               self.variants[char] and not bar, self.vertex, self.serif)
-        mask = _word_mask(self.path, char, 96)
+        mask = word_mask(self.path, char, 96)
         if mask is None:
             return np.full((h, max(2, w // 4)), 255, np.uint8)
         k = abs(self.weight) * 2 + 1
@@ -300,7 +300,7 @@ class _Face:
             pad = cv2.copyMakeBorder(mask, 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=0)
             op = cv2.dilate if self.weight > 0 else cv2.erode
             mask = op(pad, np.ones((k, k), np.uint8))[3:-3, 3:-3]
-        ref = _word_mask(self.path, "H", 96)
+        ref = word_mask(self.path, "H", 96)
         gw = int(round(mask.shape[1] / max(1, ref.shape[1]) * w * 0.95))
         return cv2.resize(mask, (int(np.clip(gw, 3, int(w * 1.12))), h), interpolation=cv2.INTER_AREA)
 
@@ -333,7 +333,7 @@ def _random_serial(rng, region):
     return "".join(out).replace("_", " ")
 
 
-def _put(canvas, mask, x, y, value, alpha=1.0):
+def put(canvas, mask, x, y, value, alpha=1.0):
     """Blend a constant grey through a mask; clipped at the border."""
     H, W = canvas.shape
     h, w = mask.shape
@@ -345,17 +345,17 @@ def _put(canvas, mask, x, y, value, alpha=1.0):
     part += m * (value - part)
 
 
-def _put_word(canvas, rng, word, x, y, w, h, value, font=None, alpha=1.0):
+def put_word(canvas, rng, word, x, y, w, h, value, font=None, alpha=1.0):
     """A word in about the given box, keeping its shape; returns its width."""
     faces = fonts("name")
     path = font or faces[rng.integers(len(faces))]
-    mask = _word_mask(path, word, 48)
+    mask = word_mask(path, word, 48)
     if mask is None:
         return 0
     f = min(w / mask.shape[1], h / mask.shape[0])
     tw, th = max(2, int(mask.shape[1] * f)), max(2, int(mask.shape[0] * f))
     mask = cv2.resize(mask, (tw, th), interpolation=cv2.INTER_AREA)
-    _put(canvas, mask, int(x + (w - tw) / 2), int(y + (h - th) / 2), value, alpha)
+    put(canvas, mask, int(x + (w - tw) / 2), int(y + (h - th) / 2), value, alpha)
     return tw
 
 
@@ -390,7 +390,7 @@ def _backdrop(canvas, rng, contrast):
         canvas += (layer.astype(np.float32) / 255) * amp * rng.choice([-1, 1])
 
 
-def _emblem(rng, size):
+def emblem(rng, size):
     """Mask of a small symbol between or beside the characters."""
     m = np.zeros((size, size), np.uint8)
     c, s = size // 2, size
@@ -529,11 +529,11 @@ def _furniture(canvas, rng, region, value, bg, contrast, clean, long):
         band = int(ty + top_h + 3)
         canvas[:band] += rng.choice([-1, 1]) * contrast * rng.uniform(.2, .7)
     if txt and (clean or rng.random() < 0.93):
-        _put_word(canvas, rng, txt, W * .2, ty, W * .6, top_h, value, alpha=strength)
+        put_word(canvas, rng, txt, W * .2, ty, W * .6, top_h, value, alpha=strength)
     words = [slogan] if clean else [slogan, slogan.upper(), "COUNTY", "TRUCK", "19 68", "VETERAN", ""]
     word = words[rng.integers(len(words))]
     if word:
-        _put_word(canvas, rng, word, W * .2, by, W * .6, bot_h, value, alpha=strength)
+        put_word(canvas, rng, word, W * .2, by, W * .6, bot_h, value, alpha=strength)
     for x, y in ((.03, .04), (.83, .04), (.03, .8), (.83, .8)):
         if rng.random() < (0.15 if clean else 0.28):
             _sticker(canvas, rng, x, y)
@@ -547,8 +547,8 @@ def _sticker(canvas, rng, x, y):
     back = float(rng.uniform(20, 240))
     cv2.rectangle(canvas, (x, y), (x + w, y + h), back, -1)
     words = ["JAN", "FEB", "MAR", "JUN", "SEP", "OCT", "DEC", "11", "07", "22", "19", "24"]
-    _put_word(canvas, rng, words[rng.integers(len(words))], x + 2, y + 2, w - 4, h - 4,
-              10.0 if back > 120 else 245.0)
+    put_word(canvas, rng, words[rng.integers(len(words))], x + 2, y + 2, w - 4, h - 4,
+             10.0 if back > 120 else 245.0)
 
 
 def _bolts(canvas, rng, rows):
@@ -568,7 +568,7 @@ def _bolts(canvas, rng, rows):
             cv2.ellipse(canvas, p, ax, 0, 0, 360, v, -1, cv2.LINE_AA)
 
 
-def _emboss(canvas, ink, rng, amount):
+def emboss(canvas, ink, rng, amount):
     """Raised strokes catch light on one side and throw shadow on the other."""
     soft = cv2.GaussianBlur(ink, (0, 0), rng.uniform(0.8, 1.8))
     dx, dy = rng.choice([-2, -1, 1, 2]), rng.choice([-2, -1, 1, 2])
@@ -592,7 +592,7 @@ def _frame(canvas, rng, box):
     for y, h in ((0, t), (H - b, b)):
         if h > H * 0.07 and rng.random() < 0.6:
             word = "".join(rng.choice(list("ABCDEFGHIKLMNORSTUVY"), int(rng.integers(5, 14))))
-            _put_word(canvas, rng, word, W * .15, y + h * .15, W * .7, h * .7, 255.0 - v)
+            put_word(canvas, rng, word, W * .15, y + h * .15, W * .7, h * .7, 255.0 - v)
 
 
 def _age(canvas, rng):
@@ -648,22 +648,22 @@ def draw_plate(rng, text=None, region=None, style=None, size=None):
     if not clean and not long and (box[0] > W * 0.16 or box[2] < W * 0.84):
         d = int((box[3] - box[1]) * rng.uniform(.5, .95))
         x = int(W * 0.03) if box[0] > W * .16 else box[2] + 2
-        _put(canvas, _emblem(rng, d), x, (box[1] + box[3] - d) // 2, fg, rng.uniform(.3, 1))
+        put(canvas, emblem(rng, d), x, (box[1] + box[3] - d) // 2, fg, rng.uniform(.3, 1))
     for c, gx, gw in gaps:
         if c == "-" or (not clean and rng.random() < 0.45):
             d = max(4, int(gw * rng.uniform(.5, 1.0 if clean else 1.5)))
-            m = _emblem(rng, d)
-            _put(canvas, m, int(gx - d / 2), int((box[1] + box[3]) / 2 - d / 2), fg, rng.uniform(.5, 1))
+            m = emblem(rng, d)
+            put(canvas, m, int(gx - d / 2), int((box[1] + box[3]) / 2 - d / 2), fg, rng.uniform(.5, 1))
     ink = np.zeros((H, W), np.float32)
     boxes = []
     for c, x, y, mask in placed:
-        _put(ink, mask, x, y, 1.0)
+        put(ink, mask, x, y, 1.0)
         h, w = mask.shape
         bx = (max(0, x), max(0, y), min(W, x + w), min(H, y + h))
         boxes.append(("0" if c == "O" else c,) + bx)
     canvas += ink * (fg - canvas)
     if not clean or rng.random() < .5:
-        _emboss(canvas, ink, rng, rng.uniform(0, 40) if not clean else 12)
+        emboss(canvas, ink, rng, rng.uniform(0, 40) if not clean else 12)
     if not clean:
         if not long:
             low = rng.choice([0, 0, .12, .2])

@@ -458,7 +458,7 @@ class Scenes:
         h = H * rng.uniform(.03, .06)
         if rng.random() < .3:
             cv2.rectangle(scene, (int(x), int(y)), (int(x + W * .45), int(y + h)), 255 - ink, -1)
-        plates._put_word(scene, rng, word, x, y, W * .45, h, ink)
+        plates.put_word(scene, rng, word, x, y, W * .45, h, ink)
 
     def _sign(self, rng, scene, boxes, largest):
         """Something with writing that is no plate, beside the plates; often on their vehicle."""

@@ -152,11 +152,11 @@ def relettered(rng, plate, name, slogan):
     cover = cv2.GaussianBlur(cover, (0, 0), 1.5)
     out += cover * (ground + rng.normal(0, 3, out.shape).astype(np.float32) - out)
     name = name.upper() if rng.random() < 0.4 else name
-    plates._put_word(out, rng, name, w * .2, h * rng.uniform(.04, .07),
-                     w * rng.uniform(.5, .62), h * rng.uniform(.12, .16), float(ink))
+    plates.put_word(out, rng, name, w * .2, h * rng.uniform(.04, .07),
+                    w * rng.uniform(.5, .62), h * rng.uniform(.12, .16), float(ink))
     if slogan:
-        plates._put_word(out, rng, slogan, w * .2, h * rng.uniform(.85, .88), w * .6,
-                         h * rng.uniform(.07, .1), float(ink))
+        plates.put_word(out, rng, slogan, w * .2, h * rng.uniform(.85, .88), w * .6,
+                        h * rng.uniform(.07, .1), float(ink))
     out = cv2.GaussianBlur(out, (0, 0), rng.uniform(.3, .6))
     return np.clip(out, 0, 255).astype(np.uint8)
 

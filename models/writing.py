@@ -80,8 +80,8 @@ def _lines(canvas, rng, box, texts, ink, same=0.6, fill=0.8):
     face, pitch = _face(rng), (y1 - y0) / max(1, len(texts))
     one = rng.random() < same
     for i, text in enumerate(texts):
-        plates._put_word(canvas, rng, text, x0, y0 + i * pitch + pitch * (1 - fill) / 2, x1 - x0,
-                         pitch * fill, ink, font=face if one else None)
+        plates.put_word(canvas, rng, text, x0, y0 + i * pitch + pitch * (1 - fill) / 2, x1 - x0,
+                        pitch * fill, ink, font=face if one else None)
 
 
 def _board(rng, aspect, height=120):
@@ -113,9 +113,9 @@ def _notice(rng):
         # One huge letter, an arrow or a symbol over or beside the lines.
         size = int(min(h, w) * rng.uniform(0.3, 0.5))
         if rng.random() < 0.5:
-            plates._put_word(canvas, rng, "PHEX!?"[rng.integers(6)], 0, h * .06, w, size, ink)
+            plates.put_word(canvas, rng, "PHEX!?"[rng.integers(6)], 0, h * .06, w, size, ink)
         else:
-            plates._put(canvas, plates._emblem(rng, size), (w - size) // 2, int(h * .06), ink)
+            plates.put(canvas, plates.emblem(rng, size), (w - size) // 2, int(h * .06), ink)
         top = 0.1 + size / h
     n = max(1, int(rng.integers(2, 7) * (1 - top)))
     _lines(canvas, rng, (w * .07, h * top, w * .93, h * .94), [phrase(rng) for _ in range(n)], ink)
@@ -147,7 +147,7 @@ def _sticker(rng):
             if x < w * .93:
                 end = (int(x + rng.integers(1, 4)), int(h * .7))
                 cv2.rectangle(canvas, (int(x), int(h * .1)), end, ink, -1)
-        plates._put_word(canvas, rng, _digits(rng, 10), w * .1, h * .74, w * .8, h * .18, ink)
+        plates.put_word(canvas, rng, _digits(rng, 10), w * .1, h * .74, w * .8, h * .18, ink)
         return canvas, mask
     elif kind < 0.65:
         texts = []
@@ -173,7 +173,7 @@ def _shape(rng):
         text = ["STOP", "YIELD", _digits(rng, 2), _word(rng).upper(), "P", "!"][rng.integers(6)]
         _lines(canvas, rng, (s * .2, s * .28, s * .8, s * .72), [text], ink)
     else:
-        plates._put(canvas, plates._emblem(rng, s // 2), s // 4, s // 4, ink)
+        plates.put(canvas, plates.emblem(rng, s // 2), s // 4, s // 4, ink)
     return canvas, mask
 
 
@@ -231,7 +231,7 @@ def _lettering(rng):
     if rng.random() < 0.25:
         text = " ".join(text.upper())
     ink = float(rng.uniform(0, 255))
-    mask = plates._word_mask(_face(rng), text, 48)
+    mask = plates.word_mask(_face(rng), text, 48)
     if mask is None:
         return np.full((8, 8), ink, np.float32), np.zeros((8, 8), np.uint8)
     mask = cv2.copyMakeBorder(mask, 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=0)
@@ -242,7 +242,7 @@ def _lettering(rng):
         mask = cv2.warpAffine(mask, A, (int(w + abs(lean) * h), h))
     canvas = np.full(mask.shape, ink, np.float32)
     if rng.random() < 0.5:
-        plates._emboss(canvas, mask.astype(np.float32) / 255, rng, rng.uniform(20, 120))
+        plates.emboss(canvas, mask.astype(np.float32) / 255, rng, rng.uniform(20, 120))
     return canvas, mask
 
 
@@ -275,11 +275,11 @@ def _paragraph(canvas, rng, x, y, w, lines, size, ink, face):
         if rng.random() < 0.15:
             words += " " + _number(rng)
         words = words.capitalize() if i == 0 else words
-        mask = plates._word_mask(face, words, max(8, int(size * 1.2)))
+        mask = plates.word_mask(face, words, max(8, int(size * 1.2)))
         f = min(size / max(1, mask.shape[0]), w / mask.shape[1])
         small = cv2.resize(mask, (max(2, int(mask.shape[1] * f)), max(2, int(mask.shape[0] * f))),
                            interpolation=cv2.INTER_AREA)
-        plates._put(canvas, small, int(x), int(y + i * pitch), ink)
+        plates.put(canvas, small, int(x), int(y + i * pitch), ink)
     return lines * pitch
 
 
@@ -293,7 +293,7 @@ def _text(rng, w, h):
         while y < h:
             if rng.random() < 0.3:
                 big = size * rng.uniform(1.4, 3)
-                plates._put_word(canvas, rng, phrase(rng, 3), x, y, w * .85 / columns, big, ink)
+                plates.put_word(canvas, rng, phrase(rng, 3), x, y, w * .85 / columns, big, ink)
                 y += big * 1.4
             lines = int(rng.integers(1, 7))
             y += _paragraph(canvas, rng, x, y, w * .88 / columns, lines, size, ink, face) + size
@@ -319,8 +319,8 @@ def _diagram(rng, w, h):
             cv2.circle(canvas, (int(x), int(y)), int(bh / 2) + 1, ink, thick, cv2.LINE_AA)
         texts = [phrase(rng, 2) for _ in range(int(rng.integers(1, 3)))]
         for i, text in enumerate(texts):
-            plates._put_word(canvas, rng, text, a[0] + 2, a[1] + (i + .1) * bh / len(texts), bw - 4,
-                             bh / len(texts) * .7, ink, font=face)
+            plates.put_word(canvas, rng, text, a[0] + 2, a[1] + (i + .1) * bh / len(texts), bw - 4,
+                            bh / len(texts) * .7, ink, font=face)
     return canvas
 
 
@@ -348,8 +348,8 @@ def _screen(rng, w, h, photograph):
             elif roll < 0.85:
                 local = canvas[int(y0):int(y1), int(x0):int(x1)].mean()
                 value = ink if abs(local - ink) > 60 else 255.0 - local
-                plates._put_word(canvas, rng, phrase(rng, 2), x0 + 3, y0 + (y1 - y0) * .2, x1 - x0 - 6,
-                                 (y1 - y0) * rng.uniform(.25, .7), value)
+                plates.put_word(canvas, rng, phrase(rng, 2), x0 + 3, y0 + (y1 - y0) * .2, x1 - x0 - 6,
+                                (y1 - y0) * rng.uniform(.25, .7), value)
         if rng.random() < 0.5:
             cv2.line(canvas, (0, int(y0)), (w, int(y0)), ink, 1)
     return canvas
@@ -363,7 +363,7 @@ def _drawing(rng, w, h, photograph):
     lines = np.clip((lines - 255) * rng.uniform(1.5, 6) + 250, 0, 255).astype(np.float32)
     for _ in range(int(rng.integers(0, 9))):
         x, y, s = rng.uniform(0, w * .8), rng.uniform(0, h * .9), rng.uniform(8, 22)
-        plates._put_word(lines, rng, phrase(rng, 2), x, y, w * .25, s, 20.0)
+        plates.put_word(lines, rng, phrase(rng, 2), x, y, w * .25, s, 20.0)
         if rng.random() < 0.6:
             end = (int(x + rng.normal(0, w * .15)), int(y + rng.normal(0, h * .15)))
             cv2.line(lines, (int(x), int(y)), end, 30.0, 1, cv2.LINE_AA)
