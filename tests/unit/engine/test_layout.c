@@ -238,7 +238,7 @@ static void compare(const NnTensor *a, const NnTensor *b, uint32_t seed)
                       (double)y[i]);
 }
 
-/* How many values lie inside another. */
+/* Adds to `seen`. */
 static void check_network(NnContext *context, uint32_t seed, Seen *seen)
 {
     size_t n;
