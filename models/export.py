@@ -2,7 +2,7 @@
 """Exports a checkpoint to ONNX with the metadata of docs/model-contract.md.
 
     /usr/bin/python3 -m models.export CHECKPOINT OUT.onnx [--head raw|flat|decoded|nms]
-        [--opset 11..17] [--size HxW] [--dynamic] [--unfolded]
+        [--opset 11..17] [--size HxW] [--dynamic] [--unfolded] [--half]
 
 Heads of a YOLO network: `raw` gives one map a level [1, anchors, H/s, W/s, 5 + classes],
 `flat` the same as [1, anchors * (5 + classes), H/s, W/s], `decoded` one tensor
@@ -24,7 +24,7 @@ import torch
 from torch import nn
 from torch.onnx import TrainingMode
 
-from models import networks
+from models import halve, networks
 
 HEADS = ('raw', 'flat', 'decoded', 'nms')
 
@@ -250,6 +250,7 @@ def main(arguments=None):
     parser.add_argument('--opset', type=int, choices=range(11, 18), default=17)
     parser.add_argument('--size', type=parse_size, help='HxW; default: that of the training')
     parser.add_argument('--dynamic', action='store_true', help='batch, height and width are free')
+    parser.add_argument('--half', action='store_true', help='store the weights as float16')
     parser.add_argument('--unfolded', action='store_true', help='keep BatchNormalization nodes')
     args = parser.parse_args(arguments)
     net, metadata, rest = networks.load(args.checkpoint)
@@ -260,6 +261,8 @@ def main(arguments=None):
     module, outputs = write(net, args.output, tuple(size), args.head, args.opset, args.dynamic,
                             args.unfolded, metadata)
     same = verify(args.output, module, outputs, tuple(size))
+    if args.half:
+        halve.main([args.output])
     said = {True: 'equal to PyTorch', False: 'DIFFERS from PyTorch', None: 'engine not built'}
     print(f'{args.output}: {os.path.getsize(args.output):,} bytes, opset {args.opset}, '
           f'outputs {", ".join(outputs)}; {said[same]}')

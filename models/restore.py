@@ -19,7 +19,7 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from models import networks
+from models import halve, networks
 
 
 def layers(net, size):
@@ -82,7 +82,7 @@ def restore(path):
     metadata = {p.key: p.value for p in model.metadata_props}
     if 'plated.task' not in metadata:
         raise SystemExit(f'{path}: no plated.task in its metadata: not a model of this project')
-    arrays = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+    arrays = halve.constants(model.graph)
     for node in model.graph.node:
         if node.op_type == 'Identity' and node.input[0] in arrays:   # of equal ones one is kept
             arrays[node.output[0]] = arrays[node.input[0]]

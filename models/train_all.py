@@ -112,7 +112,8 @@ def train(task, args, begin):
     shutil.copy(cache(task + '.pt'), args.out)
     from models import export
     options = ['--opset', '13'] if task == 'region' else []
-    return export.main([cache(task + '.pt'), os.path.join(args.out, task + '.onnx'), *options])
+    return export.main([cache(task + '.pt'), os.path.join(args.out, task + '.onnx'), '--half',
+                        *options])
 
 
 class Both:

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from models import networks, synth
+from models import halve, networks, synth
 
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = HERE / '.cache'
@@ -488,7 +488,7 @@ class Released:
         model = onnx.load(str(path))
         strings = {p.key: p.value for p in model.metadata_props}
         self.size = model.graph.input[0].type.tensor_type.shape.dim[3].dim_value
-        self.net = cv2.dnn.readNetFromONNX(str(path))
+        self.net = cv2.dnn.readNetFromONNX(halve.whole(model).SerializeToString())
         self.mean, self.std = float(strings['plated.mean']), float(strings['plated.std'])
         self.letterbox = strings['plated.letterbox']
         if strings['plated.classes'].split(',') != REGIONS:

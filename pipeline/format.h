@@ -9,10 +9,14 @@
  * serials are not known. */
 bool lpr_format_fits(const char *region, const char *plate);
 
-/* Where the region's serials leave one reading open: swaps characters that look
- * alike (O 0, I 1, B 8, S 5, Z 2, G 6) so that the plate is one of them. A plate
- * that fits as it is, that could become several, or that fits nothing (a vanity
- * plate) stays. Characters read for sure, by their certainty in one reading, are
- * swapped only between O and 0, which readers do not tell apart. The plate before
- * stays among the candidates. */
-void lpr_format_resolve(LprPlate *plate, const float *certainty);
+/* How much oftener a plate of the region shows this serial than plates of others do. */
+float lpr_format_likelihood(const char *region, const char *plate);
+
+/* Weighs the candidates by what is on plates: serials of the plate's region, by its
+ * confidence, serials of another region and words are likelier than mixtures of letters
+ * and digits that nobody issues. What looks like the plate (O 0, I 1, B 8, S 5, Z 2, G 6)
+ * and is a serial of the region is a candidate too, the less the surer its characters were
+ * read in one reading (`certainty`). The likeliest becomes the plate, the others stay
+ * candidates. Readers do not tell O and 0 apart: where the region is named with at least
+ * the confidence `sure` and its serials leave one reading, they are written so. */
+void lpr_format_resolve(LprPlate *plate, const float *certainty, float sure);

@@ -5,9 +5,9 @@
 #include "box.h"
 #include "candidates.h"
 #include "engine/base/util.h"
-#include "format.h"
 #include "read.h"
 #include "region.h"
+#include "vote.h"
 #include "zones.h"
 
 /* Share of a plate's sides that reader and region see around it. */
@@ -33,7 +33,7 @@
  * none goes by this, and of plates a few that nobody could read. */
 #define READ_CHARACTERS 2
 #define UNREAD_SURER    0.3f
-/* Only a region named for sure decides about characters. */
+/* Only a region named for sure decides between O and 0. */
 #define REGION_SURE 0.8f
 /* Fewer characters are a sticker on a plate sooner than a plate. */
 #define STICKER_CHARACTERS 3
@@ -150,12 +150,12 @@ static int find_plates(LprRecognizer *recognizer, const LprFrame *frame, LprPlat
     return 0;
 }
 
-static int read_plate(LprRecognizer *recognizer, const LprFrame *frame, LprPlate *plate,
-                      LprTimes *times, NnError *error)
+static int read_plate(LprRecognizer *recognizer, const LprFrame *frame, float margin,
+                      LprPlate *plate, LprTimes *times, NnError *error)
 {
     if (plate->box.w < (float)recognizer->options.min_plate_width_px)
         return 0;
-    LprBox cut = lpr_box_cut(&plate->box, MARGIN, lpr_frame_width(frame), lpr_frame_height(frame));
+    LprBox cut = lpr_box_cut(&plate->box, margin, lpr_frame_width(frame), lpr_frame_height(frame));
     double start_ms = now_ms();
     int r = lpr_read(recognizer->reader, frame, &cut, recognizer->options.read_threshold,
                      &recognizer->work, plate, error);
@@ -163,8 +163,8 @@ static int read_plate(LprRecognizer *recognizer, const LprFrame *frame, LprPlate
     times->read_ms += read_ms - start_ms;
     if (r < 0 || !recognizer->region || plate->n_characters == 0)
         return r;
-    r = lpr_region(recognizer->region, frame, &cut, &recognizer->work.scratch, &plate->region,
-                   error);
+    r = lpr_region(recognizer->region, frame, &cut, plate->plate, &recognizer->work.scratch,
+                   &plate->region, error);
     times->region_ms += now_ms() - read_ms;
     return r;
 }
@@ -208,7 +208,7 @@ static int read_closer(LprRecognizer *recognizer, const LprFrame *frame, LprPlat
     LprBox box = {serial.x + (serial.w - w) / 2, serial.y + (serial.h - h) / 2, w, h};
     LprPlate closer = {.box = lpr_box_cut(&box, 0, lpr_frame_width(frame), lpr_frame_height(frame)),
                        .detection = plate->detection};
-    int r = read_plate(recognizer, frame, &closer, times, error);
+    int r = read_plate(recognizer, frame, MARGIN, &closer, times, error);
     if (r >= 0 && closer.n_characters > plate->n_characters &&
         legibility(&closer) >= legibility(plate) && lpr_text_part(plate->plate, closer.plate))
         *plate = closer;
@@ -257,7 +257,7 @@ static int read_whole(LprRecognizer *recognizer, const LprFrame *frame, LprPlate
     if (!is_close_up(frame, plates, *n))
         return 0;
     LprPlate whole = {.box = {0, 0, (float)lpr_frame_width(frame), (float)lpr_frame_height(frame)}};
-    int r = read_plate(recognizer, frame, &whole, times, error);
+    int r = read_plate(recognizer, frame, MARGIN, &whole, times, error);
     if (r < 0 || !fills_picture(frame, &whole))
         return r;
     for (size_t i = 0; i < *n; i++) {
@@ -270,13 +270,30 @@ static int read_whole(LprRecognizer *recognizer, const LprFrame *frame, LprPlate
     return 0;
 }
 
-static void resolve_plate(LprPlate *plate)
+/* A picture that stands for itself is read as several frames of a passage are: with the
+ * cuts a little tighter and wider, which the reader does not misread alike. */
+static int read_again(LprRecognizer *recognizer, const LprFrame *frame, LprPlate *plate,
+                      LprTimes *times, NnError *error)
 {
-    float certainty[LPR_CHARACTERS_MAX];
+    static const float margins[] = {0, 2 * MARGIN};
+    LprVote vote = {0};
+    if (plate->n_characters == 0)
+        return 0;
+    lpr_vote_add(&vote, plate);
+    for (size_t i = 0; i < NN_ARRAY_SIZE(margins); i++) {
+        LprPlate again = {.box = plate->box};
+        int r = read_plate(recognizer, frame, margins[i], &again, times, error);
+        if (r < 0)
+            return r;
+        if (again.n_characters > 0)
+            lpr_vote_add(&vote, &again);
+    }
+    LprPlate first = *plate;
+    lpr_vote_decide(&vote, REGION_SURE, plate);
     for (size_t i = 0; i < plate->n_characters; i++)
-        certainty[i] = plate->characters[i].confidence;
-    if (plate->region.confidence >= REGION_SURE)
-        lpr_format_resolve(plate, certainty);
+        plate->characters[i].box =
+            plate->n_characters == first.n_characters ? first.characters[i].box : (LprBox){0};
+    return 0;
 }
 
 int lpr_recognizer_run(LprRecognizer *recognizer, const LprFrame *frame,
@@ -289,15 +306,15 @@ int lpr_recognizer_run(LprRecognizer *recognizer, const LprFrame *frame,
     int r = find_plates(recognizer, frame, ret_plates, &n, error);
     times.detect_ms = now_ms() - start_ms;
     for (size_t i = 0; i < n && r >= 0; i++) {
-        r = read_plate(recognizer, frame, &ret_plates[i], &times, error);
+        r = read_plate(recognizer, frame, MARGIN, &ret_plates[i], &times, error);
         if (r >= 0)
             r = read_closer(recognizer, frame, &ret_plates[i], &times, error);
     }
     n = keep_plates(recognizer, ret_plates, n);
     if (r >= 0 && recognizer->options.still)
         r = read_whole(recognizer, frame, ret_plates, &n, &times, error);
-    for (size_t i = 0; i < n && recognizer->options.still; i++)
-        resolve_plate(&ret_plates[i]);
+    for (size_t i = 0; i < n && r >= 0 && recognizer->options.still; i++)
+        r = read_again(recognizer, frame, &ret_plates[i], &times, error);
     if (r < 0)
         return r;
     *ret_n = n;

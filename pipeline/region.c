@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "engine/base/util.h"
+#include "format.h"
 #include "region.h"
 
 static const struct {
@@ -87,15 +88,27 @@ const char *lpr_region_name(const char *code)
     return NULL;
 }
 
-void lpr_region_decide(const LprContract *contract, const float *logits, LprRegion *ret_region)
+/* Logarithm of how likely the class is, but for a constant. */
+static float evidence(const LprContract *contract, const float *logits, int i, const char *plate)
+{
+    return contract->calibration[0] * logits[i] +
+           logf(lpr_format_likelihood(contract->classes[i], plate));
+}
+
+void lpr_region_decide(const LprContract *contract, const float *logits, const char *plate,
+                       LprRegion *ret_region)
 {
     int best = 0;
-    for (int i = 1; i < contract->n_classes; i++)
-        if (logits[i] > logits[best])
+    float most = evidence(contract, logits, 0, plate), sum = 0;
+    for (int i = 1; i < contract->n_classes; i++) {
+        float e = evidence(contract, logits, i, plate);
+        if (e > most) {
+            most = e;
             best = i;
-    float sum = 0;
+        }
+    }
     for (int i = 0; i < contract->n_classes; i++)
-        sum += expf(contract->calibration[0] * (logits[i] - logits[best]));
+        sum += expf(evidence(contract, logits, i, plate) - most);
     *ret_region = (LprRegion){.confidence = 1 / sum};
     const char *name = lpr_region_name(contract->classes[best]);
     if (!name || !isfinite(ret_region->confidence)) {
@@ -106,8 +119,8 @@ void lpr_region_decide(const LprContract *contract, const float *logits, LprRegi
     snprintf(ret_region->name, sizeof(ret_region->name), "%s", name);
 }
 
-int lpr_region(LprModel *model, const LprFrame *frame, const LprBox *cut, LprScratch *scratch,
-               LprRegion *ret_region, NnError *error)
+int lpr_region(LprModel *model, const LprFrame *frame, const LprBox *cut, const char *plate,
+               LprScratch *scratch, LprRegion *ret_region, NnError *error)
 {
     LprMap map;
     int r = lpr_letterbox(frame, cut, &model->contract.input, scratch,
@@ -117,6 +130,7 @@ int lpr_region(LprModel *model, const LprFrame *frame, const LprBox *cut, LprScr
     r = nn_session_run(model->session, error);
     if (r < 0)
         return r;
-    lpr_region_decide(&model->contract, nn_session_output(model->session, 0)->data, ret_region);
+    lpr_region_decide(&model->contract, nn_session_output(model->session, 0)->data, plate,
+                      ret_region);
     return 0;
 }

@@ -271,7 +271,5 @@ void lpr_vote_decide(const LprVote *vote, float region, LprPlate *plate)
     plate->confidence = lpr_plate_confidence(confidences, n);
     plate->n_candidates = lpr_candidates_combine(slots, n, plate->candidates);
     decide_region(vote, &plate->region);
-    /* A guess at a region decides no character. */
-    if (plate->region.confidence >= region)
-        lpr_format_resolve(plate, certainty);
+    lpr_format_resolve(plate, certainty, region);
 }

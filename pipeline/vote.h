@@ -42,8 +42,8 @@ void lpr_vote_merge(LprVote *vote, const LprVote *other);
  * and count half. At each place the shares of the characters are sharpened, and
  * the confidence that something stands there rises, with the square root of the
  * number of readings: readings of one vehicle repeat each other's mistakes, so n
- * of them are not n witnesses. A region of at least that confidence decides
- * between look-alikes: see format.h. */
+ * of them are not n witnesses. What is left open is decided by the serials of the
+ * region, see format.h; O and 0 from that confidence of it on. */
 void lpr_vote_decide(const LprVote *vote, float region, LprPlate *plate);
 
 /* 1: equal; 0: nothing in common. */

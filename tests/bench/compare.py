@@ -23,13 +23,15 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / 'tests' / 'bench')]
+sys.path[:0] = [str(ROOT), str(ROOT / 'tests' / 'bench')]
 import numpy as np                                                           # noqa: E402
+import onnx                                                                  # noqa: E402
 import a72                                                                   # noqa: E402
 import engines                                                               # noqa: E402
 import page                                                                  # noqa: E402
 import performance                                                           # noqa: E402
 import released                                                              # noqa: E402
+from models import halve                                                     # noqa: E402
 
 NETWORKS, RESULTS, PEERS = ROOT / 'build/networks', ROOT / 'build/bench', ROOT / 'build/peers'
 TOOL = pathlib.Path(os.environ.get('PLATED_NN', ROOT / 'build/engine/plated-nn'))
@@ -46,6 +48,7 @@ class Case:
         folder = NETWORKS / name
         self.released = not folder.exists()
         self.model = ROOT / 'models' / f'{name}.onnx' if self.released else folder / 'model.onnx'
+        self.wide = self.model
         self.torch = None if self.released else folder / 'model.pt'
         self.inputs = [(p.stem.partition('_')[2], p) for p in sorted(folder.glob('input_*.npy'))]
         self.expected = {p.stem.partition('_')[2]: np.load(p)
@@ -59,6 +62,11 @@ class Case:
         path = pathlib.Path(folder) / 'input.npy'
         np.save(path, x)
         self.inputs = [(name, path)]
+
+    def widen(self, folder):
+        """OpenCV 4.6 reads no float16, which the released models are stored in."""
+        self.wide = pathlib.Path(folder) / 'wide.onnx'
+        onnx.save(halve.whole(onnx.load(self.model)), self.wide)
 
 
 def difference(outputs, expected):
@@ -77,7 +85,7 @@ def make(kind, case, threads):
         return kind(TOOL, case.model, case.inputs, threads)
     if kind is engines.OnnxRuntime:
         return kind(PEERS / 'node_modules', case.model, case.inputs, threads)
-    return kind(case.torch if kind is engines.PyTorch else case.model, case.inputs, threads)
+    return kind(case.torch if kind is engines.PyTorch else case.wide, case.inputs, threads)
 
 
 def start(kinds, case, threads, failures):
@@ -228,6 +236,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             if case.released:
                 case.seed_input(folder)
+                case.widen(folder)
             told = before if args.no_times else {**before, **measure(case, args)}
             if tool:
                 told.update(estimates(case, tool, args.before))
