@@ -373,40 +373,44 @@ VEC_INLINE void output_rows(int m, int first, int last, NnActivationKind kind, b
     }
 }
 
-VEC_INLINE void output_vector(int m, NnActivationKind kind, bool residual,
-                              const NnWinogradProduct *p, int64_t c, Vec bias)
-{
-    if (m < 6) {
-        output_rows(m, 0, 1, kind, residual, p, c, bias);
-        return;
-    }
-    output_rows(m, 0, 0, kind, residual, p, c, bias);
-    output_rows(m, 1, 1, kind, residual, p, c, bias);
-}
-
-VEC_INLINE void output_as(int m, NnActivationKind kind, const NnWinogradProduct *product)
+VEC_INLINE void output_as(int m, NnActivationKind kind, bool residual,
+                          const NnWinogradProduct *product)
 {
     const NnWinogradProduct p = *product;
 
     for (int64_t c = 0; c < p.channels; c += VEC_LANES) {
         Vec bias = p.bias ? vec_load(p.bias + c) : vec_set(0.0f);
 
-        if (p.residual)
-            output_vector(m, kind, true, &p, c, bias);
-        else
-            output_vector(m, kind, false, &p, c, bias);
+        if (m < 6) {
+            output_rows(m, 0, 1, kind, residual, &p, c, bias);
+        } else {
+            output_rows(m, 0, 0, kind, residual, &p, c, bias);
+            output_rows(m, 1, 1, kind, residual, &p, c, bias);
+        }
     }
 }
 
-/* One loop for each kind of activation, so that none decides anything within. */
-VEC_INLINE void output_kind(int m, const NnWinogradProduct *product)
+VEC_INLINE void output_again_as(const NnWinogradProduct *p, NnActivationKind kind)
+{
+    for (int i = 0; i < p->m; i++)
+        for (int j = 0; j < p->m; j++) {
+            float *y = p->y + i * p->y_row + j * p->y_pitch;
+
+            for (int64_t c = 0; c < p->channels; c += VEC_LANES)
+                vec_store(y + c, vec_activate(p->activation, kind, vec_load(y + c)));
+        }
+}
+
+/* The activation over what was written. */
+static __attribute__((noinline)) void output_again(const NnWinogradProduct *product)
 {
 #define CASE(kind)                              \
     case kind:                                  \
-        output_as(m, kind, product);            \
+        output_again_as(product, kind);         \
         break
-    switch (product->activation ? product->activation->kind : NN_ACTIVATION_NONE) {
-        CASE(NN_ACTIVATION_NONE);
+    switch (product->activation->kind) {
+    case NN_ACTIVATION_NONE:
+        break;
         CASE(NN_ACTIVATION_RELU);
         CASE(NN_ACTIVATION_LEAKY_RELU);
         CASE(NN_ACTIVATION_SILU);
@@ -417,6 +421,46 @@ VEC_INLINE void output_kind(int m, const NnWinogradProduct *product)
         break;
     }
 #undef CASE
+}
+
+static bool output_has_loop(NnActivationKind kind, bool residual)
+{
+    switch (kind) {
+    case NN_ACTIVATION_NONE:
+    case NN_ACTIVATION_RELU:
+        return true;
+    case NN_ACTIVATION_LEAKY_RELU:
+    case NN_ACTIVATION_SILU:
+        return !residual;
+    default:
+        return false;
+    }
+}
+
+/* One loop for each kind of activation that networks have behind convolutions of 3×3, so
+ * that none decides anything within. The others go over the outputs once more: unrolled
+ * code for all of them would be large. */
+VEC_INLINE void output_kind(int m, const NnWinogradProduct *product)
+{
+    NnActivationKind kind = product->activation ? product->activation->kind : NN_ACTIVATION_NONE;
+    bool residual = product->residual, again = !output_has_loop(kind, residual);
+
+    if (again)
+        kind = NN_ACTIVATION_NONE;
+    if (kind == NN_ACTIVATION_NONE && !residual)
+        output_as(m, NN_ACTIVATION_NONE, false, product);
+    else if (kind == NN_ACTIVATION_NONE)
+        output_as(m, NN_ACTIVATION_NONE, true, product);
+    else if (kind == NN_ACTIVATION_RELU && !residual)
+        output_as(m, NN_ACTIVATION_RELU, false, product);
+    else if (kind == NN_ACTIVATION_RELU)
+        output_as(m, NN_ACTIVATION_RELU, true, product);
+    else if (kind == NN_ACTIVATION_LEAKY_RELU)
+        output_as(m, NN_ACTIVATION_LEAKY_RELU, false, product);
+    else
+        output_as(m, NN_ACTIVATION_SILU, false, product);
+    if (again)
+        output_again(product);
 }
 
 static inline void output_all(const NnWinogradProduct *product)
