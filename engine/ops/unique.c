@@ -161,20 +161,27 @@ static int compare(const Slices *s, int64_t a, int64_t b)
     return 0;
 }
 
-/* The heap gives the last one first. */
-static bool stands_behind(const void *context, int64_t a, int64_t b)
+/* Merges order[begin..middle) and order[middle..end), both sorted; the first of equals stays
+ * first. Halves that are in order already need one comparison. */
+static void merge(const Slices *s, int64_t *order, int64_t *left, int64_t begin, int64_t middle,
+                  int64_t end)
 {
-    int order = compare(context, a, b);
-    return order ? order > 0 : a > b;
+    int64_t n = middle - begin, i = 0, j = middle;
+
+    if (compare(s, order[middle - 1], order[middle]) <= 0)
+        return;
+    memcpy(left, order + begin, (size_t)n * sizeof(left[0]));
+    for (int64_t to = begin; i < n; to++)
+        order[to] = j < end && compare(s, left[i], order[j]) > 0 ? order[j++] : left[i++];
 }
 
-static void sort(const Slices *s, int64_t *order)
+static void sort(const Slices *s, int64_t *order, int64_t *scratch)
 {
     for (int64_t i = 0; i < s->n; i++)
         order[i] = i;
-    nn_heap_build(order, s->n, stands_behind, s);
-    for (int64_t left = s->n; left > 0; left--)
-        order[left - 1] = nn_heap_take(order, left, stands_behind, s);
+    for (int64_t width = 1; width < s->n; width *= 2)
+        for (int64_t i = 0; i + width < s->n; i += 2 * width)
+            merge(s, order, scratch, i, i + width, NN_MIN(i + 2 * width, s->n));
 }
 
 /* Numbers the groups of equal slices; order[g] becomes the first slice of group g,
@@ -224,7 +231,7 @@ static int unique_run(const NnCall *call)
     const SliceParams *p = call->params;
     Slices s = make_slices(call);
     int64_t *order = call->scratch, *group = order + s.n, *place = group + s.n, next = 0;
-    sort(&s, order);
+    sort(&s, order, group);
     int64_t n = number_groups(&s, order, group);
     for (int64_t i = 0; i < s.n; i++)
         if (order[group[i]] == i)
