@@ -276,7 +276,7 @@ static int read_again(LprRecognizer *recognizer, const LprFrame *frame, LprPlate
                       LprTimes *times, NnError *error)
 {
     static const float margins[] = {0, 2 * MARGIN};
-    LprVote vote = {0};
+    LprVote vote = {.same_picture = true};
     if (plate->n_characters == 0)
         return 0;
     lpr_vote_add(&vote, plate);

@@ -217,9 +217,9 @@ static void tally_reads(const LprVote *vote, size_t n, Tally *tallies)
     }
 }
 
-static void tally_decide(const Tally *tally, LprSlot *slot)
+static void tally_decide(const Tally *tally, bool same_picture, LprSlot *slot)
 {
-    float sharpness = sqrtf(fmaxf(1, tally->reads)), sum = 0, sharpened = 0;
+    float sharpness = same_picture ? 1 : sqrtf(fmaxf(1, tally->reads)), sum = 0, sharpened = 0;
     for (int s = 0; s < SYMBOLS; s++)
         sum += tally->symbols[s];
     if (sum <= 0)
@@ -260,7 +260,7 @@ void lpr_vote_decide(const LprVote *vote, float region, LprPlate *plate)
     tally_reads(vote, n, tallies);
     memset(plate->plate, 0, sizeof(plate->plate));
     for (size_t k = 0; k < n; k++) {
-        tally_decide(&tallies[k], &slots[k]);
+        tally_decide(&tallies[k], vote->same_picture, &slots[k]);
         confidences[k] = slots[k].confidence[0];
         certainty[k] = tallies[k].symbols[tally_best(&tallies[k])] / fmaxf(1, tallies[k].reads);
         plate->characters[k] =

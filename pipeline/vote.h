@@ -18,6 +18,7 @@ typedef struct LprRead {
 
 /* Zero-initialise. Keeps the most confident readings once full. */
 typedef struct LprVote {
+    bool same_picture;      /* its readings agree for no other reason: they make none surer */
     size_t n;               /* readings kept */
     unsigned total;         /* readings taken */
     LprRead reads[LPR_READS_MAX];

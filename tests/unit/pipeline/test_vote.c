@@ -39,6 +39,15 @@ static void test_agreement(void)
     TEST_TRUE(last > 0.8 && last < 0.95);
 }
 
+/* Readings of one picture make none surer than one of them. */
+static void test_same_picture(void)
+{
+    LprVote vote = {.same_picture = true};
+    for (int i = 0; i < 3; i++)
+        add(&vote, "ABC123", 0.7f);
+    TEST_NEAR(decide(&vote).confidence, 0.7, 1e-4);
+}
+
 static void test_characters_vote_apart(void)
 {
     LprVote vote = {0};
@@ -177,6 +186,7 @@ int main(void)
 {
     test_one_reading();
     test_agreement();
+    test_same_picture();
     test_characters_vote_apart();
     test_confidence_weighs();
     test_lengths();
