@@ -5,6 +5,7 @@
 """
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -15,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 sys.path.insert(0, ROOT)
-from models import halve, restore, serials  # noqa: E402
+from models import export, halve, restore, serials  # noqa: E402
 
 
 class Serials(unittest.TestCase):
@@ -75,6 +76,26 @@ class Halved(unittest.TestCase):
             self.assertTrue(all(bool(p.isfinite().all()) for p in net.parameters()))
             self.assertIn('plated.task', metadata)
         self.assertLess(total, 12e6)
+
+    @unittest.skipIf(export.engine() is None, 'the engine is not built')
+    def test_engine_widens_every_half(self):
+        x = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+        graph = helper.make_graph(
+            [helper.make_node('Cast', ['x'], ['y'], to=TensorProto.FLOAT)], 'g',
+            [helper.make_tensor_value_info('x', TensorProto.FLOAT16, x.shape)],
+            [helper.make_tensor_value_info('y', TensorProto.FLOAT, x.shape)])
+        with tempfile.TemporaryDirectory() as folder:
+            onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)]),
+                      f'{folder}/cast.onnx')
+            np.save(f'{folder}/x.npy', x)
+            subprocess.run([export.engine(), 'run', f'{folder}/cast.onnx', '--input',
+                            f'x={folder}/x.npy', '--output-dir', folder], check=True,
+                           stdout=subprocess.DEVNULL)
+            y = np.load(f'{folder}/y.npy')
+        wanted = x.astype(np.float32)
+        number = ~np.isnan(wanted)
+        np.testing.assert_array_equal(np.isnan(y), ~number)
+        np.testing.assert_array_equal(y.view(np.uint32)[number], wanted.view(np.uint32)[number])
 
     def test_command(self):
         with tempfile.TemporaryDirectory() as folder:
